@@ -275,7 +275,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     phones = tuple(AppriseTarget(url, wording=texts.alarm_on_phone, clock=clock) for url in urls)
 
     async def audience() -> Iterable[Listener]:
-        from bot.handlers.alarms import alarm_buttons, no_buttons  # noqa: PLC0415 - it imports aiogram
+        from bot.handlers.alarm_buttons import alarm_buttons, no_buttons  # noqa: PLC0415 - it imports aiogram
 
         parked = await catalogue.recipients.parked()
         current = await catalogue.recipients.all_current(people.readers)

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from aiogram import BaseMiddleware, F, Router
-from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery, TelegramObject
-from pydantic import Field
 
 from bot.clock import Clock
+from bot.handlers.alarm_buttons import OfAlarm
 from bot.handlers.backup import LiveRuns
 from bot.handlers.dashboard import invite_again
 from bot.handlers.databases import databases_screen
 from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.screen import ButtonPress
 from bot.handlers.history import BackupScreens
-from bot.handlers.picture_buttons import picture_of
 from bot.handlers.restore import LiveRestores, begin_choice
-from bot.models import Alarm, AlarmAct, AlarmKind, Recipient, SkipReason
+from bot.models import AlarmAct, AlarmKind, Recipient
 from bot.services.alarms.alarms import AlarmOverError
-from bot.services.contracts.destination import NoticeButton
 from bot.texts import alarms as words
 from bot.texts import answers
-from bot.texts.alarm_words import REMOVABLE, is_to_press_start
 
 if TYPE_CHECKING:
     from bot.services.alarms.alarms import Alarms
@@ -33,67 +29,6 @@ if TYPE_CHECKING:
     from bot.services.schedule.timetable import Timetable
 
 HUSHED_FOR = timedelta(hours=24)
-
-_RESTORABLE = (SkipReason.MISSING, SkipReason.GONE, SkipReason.DAMAGED, SkipReason.EMPTY, SkipReason.NOT_A_DATABASE)
-
-
-class OfAlarm(CallbackData, prefix="alarm"):
-    """An answer to one alarm."""
-
-    answer: AlarmAct
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
-
-
-def alarm_buttons(alarm: Alarm, hushed: bool = False) -> tuple[NoticeButton, ...]:
-    """Return what an admin can do about an open alarm, the mend first."""
-
-    def button(text: str, act: AlarmAct, style: str = "") -> NoticeButton:
-        return NoticeButton(text=text, data=OfAlarm(answer=act, id=alarm.id).pack(), style=style)
-
-    drawn = alarm.kind == AlarmKind.SHRUNKEN and not alarm.is_of_many
-    pictures = tuple(
-        NoticeButton(text=each.text, data=each.callback_data or "") for each in picture_of(alarm.subject) if drawn
-    )
-    later = () if hushed else (button(words.LATER, AlarmAct.LATER),)
-    return (*(button(*each) for each in _mends(alarm)), *pictures, *later)
-
-
-def no_buttons(_alarm: Alarm, _hushed: bool) -> tuple[NoticeButton, ...]:
-    """Return what somebody gets whose presses nobody hears."""
-    return ()
-
-
-def _mends(alarm: Alarm) -> tuple[tuple[str, AlarmAct, str] | tuple[str, AlarmAct], ...]:
-    again, restore = (words.AGAIN, AlarmAct.AGAIN, "primary"), (words.RESTORE, AlarmAct.RESTORE, "primary")
-    match alarm.kind:
-        case AlarmKind.SKIPPED | AlarmKind.GONE if alarm.is_of_many:
-            removable = {*alarm.all("reason")} <= REMOVABLE
-            show = (words.SHOW, AlarmAct.SHOW, "primary")
-            return (show, (words.ALL_REMOVED, AlarmAct.ACCEPT)) if removable else (show, again[:2])
-        case AlarmKind.SKIPPED | AlarmKind.GONE:
-            reason = alarm.fact("reason")
-            back = (restore,) if reason in _RESTORABLE and alarm.number("backup") else ()
-            removed = ((words.REMOVED, AlarmAct.ACCEPT),) if reason in REMOVABLE else ()
-            return (*back, *removed) if reason in REMOVABLE else (*back, again[:2] if back else again)
-        case AlarmKind.SHRUNKEN:
-            back = (restore,) if alarm.number("backup") else ()
-            return ((words.FINE, AlarmAct.ACCEPT), *back)
-        case AlarmKind.STALE:
-            return ((words.RESUME, AlarmAct.RESUME, "primary") if alarm.fact("paused by") else _back_up(),)
-        case AlarmKind.RUN if alarm.all("name"):
-            return (again, (words.SHOW, AlarmAct.SHOW))
-        case AlarmKind.RUN:
-            return (again,)
-        case AlarmKind.UNREACHABLE if is_to_press_start(alarm):
-            return ((words.INVITE, AlarmAct.INVITE, "primary"),)
-        case AlarmKind.DRILL:
-            return (_back_up(), (words.OPEN, AlarmAct.OPEN)) if alarm.number("backup") else (_back_up(),)
-        case _:
-            return ()
-
-
-def _back_up() -> tuple[str, AlarmAct, str]:
-    return (words.BACK_UP, AlarmAct.AGAIN, "primary")
 
 
 def build_alarm_router() -> Router:

@@ -13,6 +13,7 @@ from aiogram.types import CallbackQuery, Message, User
 from bot.clock import Clock
 from bot.errors import CourierError
 from bot.handlers.commands import offer_commands
+from bot.handlers.concern_buttons import concern_row
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName, Section, SettingsButton
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
@@ -20,6 +21,7 @@ from bot.handlers.forget_buttons import Forget, forget_row, key_of, retired_name
 from bot.handlers.picture_buttons import picture_buttons
 from bot.models import Action, Status
 from bot.services.schedule.timetable import tomorrow_at
+from bot.services.status.verdict import concerns_of
 from bot.texts import answers
 from bot.texts import schedule as schedule_texts
 from bot.texts import status as status_texts
@@ -145,13 +147,17 @@ async def resume_schedule(
 async def menu_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
     """Draw the backup menu with the state over it."""
     status = await manager.status()
-    return Screen(status_texts.backup_menu(status, timezone), keyboards.backup_menu(paused=status.paused is not None))
+    mend = concern_row(concerns_of(status), status, ScreenName.MENU)
+    text = status_texts.backup_menu(status, timezone)
+    return Screen(text, keyboards.backup_menu(mend, paused=status.paused is not None))
 
 
 async def status_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
     """Draw Backup Status."""
     status = await manager.status()
-    return Screen(status_texts.status(status, timezone), keyboards.status(picture_buttons(), forget_row(status)))
+    mend = concern_row(concerns_of(status), status, ScreenName.STATUS)
+    pictures = picture_buttons() if status.latest_proven is not None else []
+    return Screen(status_texts.status(status, timezone), keyboards.status(mend, pictures, forget_row(status)))
 
 
 async def forget_databases(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -12,11 +14,13 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup
 from pydantic import Field
 
 from bot.errors import NotFoundError
+from bot.handlers.alarm_buttons import OfAlarm, acceptance
 from bot.handlers.drawing.keyboards import (
     TO_MENU,
     BackupId,
     Databases,
     PageNumber,
+    Run,
     back_row,
     button,
     keyboard,
@@ -26,9 +30,11 @@ from bot.handlers.drawing.keyboards import (
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.picture_buttons import database_key, picture_of
 from bot.handlers.restore import begin_choice
-from bot.models import Backup, DatabaseStatus, Status
+from bot.models import AlarmAct, AlarmKind, Backup, DatabaseStatus, Status
+from bot.services.status.verdict import DatabaseStanding, standing
 from bot.texts import answers
 from bot.texts import databases as texts
+from bot.texts.alarms import BACK_UP
 
 if TYPE_CHECKING:
     from bot.handlers.restore import LiveRestores
@@ -80,13 +86,22 @@ async def open_database(
     status = await manager.status()
     database = _require(status, callback_data.key)
     backups = await catalogue.backups.of_database(database.name, limit=BACKUPS_SHOWN)
-    newest: Backup | None = None
-    for backup in backups:
-        if (await manager.details(backup.id)).restorable:
-            newest = backup
-            break
-    buttons = _database_buttons(database, newest, callback_data.page)
-    await press.draw(Screen(texts.database(database, backups, status.now, timezone), buttons))
+    alarm = texts.alarm_of(database, status)
+    # Those since an alarm that it has shrunk lack what is missing.
+    shrunken = alarm is not None and alarm.kind == AlarmKind.SHRUNKEN
+    wanted = [alarm.number("backup")] if alarm is not None and shrunken else [backup.id for backup in backups]
+    newest = await _newest_restorable(wanted, manager)
+    buttons = _database_buttons(database, status, newest, callback_data.page, timezone)
+    await press.draw(Screen(texts.database(database, status, backups, timezone), buttons))
+
+
+async def _newest_restorable(wanted: Sequence[int], manager: Manager) -> Backup | None:
+    for backup_id in wanted:
+        with suppress(NotFoundError):
+            seen = await manager.details(backup_id)
+            if seen.restorable:
+                return seen.backup
+    return None
 
 
 async def restore_database(
@@ -104,14 +119,13 @@ async def restore_database(
 
 def databases_screen(status: Status, page: int) -> Screen:
     """Draw a page of the list, trouble first; a page past the end is the last one."""
-    ranked = sorted(status.databases, key=lambda one: (texts.rank(one), one.name.casefold()))
+    ranked = sorted(status.databases, key=lambda one: standing(one, status))
     page, shown, more = page_of(ranked, page, ON_A_PAGE)
     rows = [
-        [button(texts.database_label(one, status.now), OfDatabase(key=database_key(one.name), page=page))]
-        for one in shown
+        [button(texts.database_label(one, status), OfDatabase(key=database_key(one.name), page=page))] for one in shown
     ]
     pages = turn_pages(page, lambda number: Databases(page=number), more=more)
-    return Screen(texts.databases(ranked), keyboard(*rows, pages, TO_MENU))
+    return Screen(texts.databases(status), keyboard(*rows, pages, TO_MENU))
 
 
 def _require(status: Status, key: str) -> DatabaseStatus:
@@ -122,10 +136,17 @@ def _require(status: Status, key: str) -> DatabaseStatus:
     raise NotFoundError("This database is no longer known.", hint="Open Databases again.")
 
 
-def _database_buttons(database: DatabaseStatus, newest: Backup | None, page: int) -> InlineKeyboardMarkup:
-    key = database_key(database.name)
-    restore = (
-        [button("♻️ Restore it", RestoreDatabase(key=key, backup=newest.id), ButtonStyle.PRIMARY)] if newest else []
-    )
-    pictures = picture_of(database.name) if newest else []
-    return keyboard(restore, pictures, back_row("Databases", Databases(page=page)))
+def _database_buttons(
+    database: DatabaseStatus, status: Status, newest: Backup | None, page: int, timezone: ZoneInfo
+) -> InlineKeyboardMarkup:
+    """Return what can be done with a database: what its alarm offers, too."""
+    key, restore, mends = database_key(database.name), [], []
+    if newest is not None:
+        words = texts.restore_words(newest, status, timezone)
+        restore = [button(words, RestoreDatabase(key=key, backup=newest.id), ButtonStyle.PRIMARY)]
+    if (alarm := texts.alarm_of(database, status)) is not None and (accept := acceptance(alarm)):
+        mends.append(button(accept, OfAlarm(answer=AlarmAct.ACCEPT, id=alarm.id)))
+    if standing(database, status) in (DatabaseStanding.TROUBLE, DatabaseStanding.OLD):
+        mends.append(button(BACK_UP, Run()))
+    pictures = picture_of(database.name) if database.last is not None else []
+    return keyboard(restore, mends, pictures, back_row("Databases", Databases(page=page)))

@@ -10,12 +10,14 @@ from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
 from bot.errors import CourierError
+from bot.handlers.concern_buttons import concern_row
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.models import Action
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside
+from bot.services.status.verdict import measured_concerns
 from bot.texts import answers
 from bot.texts import examination as examination_texts
 from bot.texts import health as health_texts
@@ -39,14 +41,16 @@ def build_health_router(patience: float = 0.5) -> Router:
         async with beside(manager.health()) as work:
             done, _pending = await asyncio.wait({work}, timeout=patience)
             if not done:
-                await press.draw(Screen(checking(), keyboards.health()))
+                await press.draw(Screen(checking(), keyboards.health([], drill=False)))
             try:
                 async with asyncio.timeout(GIVEN_UP_AFTER):
                     seen = await work
             except TimeoutError:
-                await press.draw(Screen(too_slow(), keyboards.health()))
+                await press.draw(Screen(too_slow(), keyboards.health([], drill=True)))
                 return
-        await press.draw(Screen(health_texts.health(seen, timezone), keyboards.health()), unchanged=answers.UP_TO_DATE)
+        mend = concern_row(measured_concerns(seen), seen.status, ScreenName.HEALTH, seen.recipients)
+        buttons = keyboards.health(mend, drill=seen.status.latest_proven is not None)
+        await press.draw(Screen(health_texts.health(seen, timezone), buttons), unchanged=answers.UP_TO_DATE)
 
     router.callback_query.register(examine_everything, Go.filter(F.place == ScreenName.FULL_CHECK))
     router.callback_query.register(rehearse_newest, DrillNow.filter())

@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 
 from bot.models.alarms import Alarm
 from bot.models.backups import Backup
-from bot.models.databases import Verdict
+from bot.models.databases import SkipReason, Verdict
 from bot.models.deliveries import Delivery, Reachability, RecipientStatus
 from bot.models.drills import Drill
 from bot.models.runs import RunInProgress
@@ -56,7 +56,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessRate:
-    """How many of the finished runs of a period backed up every database and proved it."""
+    """How many runs of a period backed up every database and proved it; `total` counts those that are missed too."""
 
     ok: int
     total: int
@@ -67,8 +67,8 @@ class DatabaseStatus:
     """One configured or formerly backed-up database: `last` is the newest proven backup that holds it.
 
     `bytes` are those of its last backup, its log included; before the first, of the file; None where it can't be seen.
-    `trouble` is why the newest run skipped it, empty when it did not. One that is `retired` is named by DATABASES no
-    longer, which is nobody's trouble.
+    `trouble` is why the newest run skipped it, empty when it did not, and `skipped` the same in a code. One that is
+    `retired` is named by DATABASES no longer, which is nobody's trouble.
     """
 
     name: str
@@ -77,6 +77,7 @@ class DatabaseStatus:
     last: Backup | None
     verdict: Verdict | None
     trouble: str = ""
+    skipped: SkipReason | None = None
     retired: bool = False
 
 
@@ -101,6 +102,8 @@ class Status:
     week: SuccessRate
     warnings: tuple[str, ...] = ()
     stale: bool = False  # latest_proven is older than the schedule or STALE_AFTER allows
+    missed: int = 0  # planned runs since the last one that did not take place, where it is stale in no pause
+    off: tuple[datetime, datetime] | None = None  # from when to when the service was not running, which is why
     cut_off: tuple[str, ...] = ()  # what restores that were cut off have left, and what to do
     last_drill: Drill | None = None  # the newest, whatever came of it
     restore_proven: Drill | None = None  # the newest that succeeded

@@ -192,12 +192,13 @@ def _unreachable(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     )
 
 
-_TO_START = (OutcomeCode.BLOCKED, OutcomeCode.NOT_STARTED, OutcomeCode.NO_SUCH_CHAT)
+TO_START = (OutcomeCode.BLOCKED, OutcomeCode.NOT_STARTED, OutcomeCode.NO_SUCH_CHAT)
+"""What a person mends by opening the bot."""
 
 
 def is_to_press_start(alarm: Alarm) -> bool:
     """Tell whether it is a person who has to open the bot, which an invitation asks for."""
-    return alarm.kind == AlarmKind.UNREACHABLE and alarm.subject.isdigit() and alarm.why.code in _TO_START
+    return alarm.kind == AlarmKind.UNREACHABLE and alarm.subject.isdigit() and alarm.why.code in TO_START
 
 
 def _disk(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.models import Alarm, AlarmAct, AlarmKind
 from bot.texts.alarm_words import words_of
 from bot.texts.markup import FittedList, compose, one_line, person, sentence, text
-from bot.texts.measures import age, count, duration, instant, moment
+from bot.texts.measures import age, duration, instant, moment
 
 LATER = "🔕 Mute for 24 h"
 FINE = "👍 This is fine"
@@ -45,6 +45,11 @@ def done_already(by: str) -> str:
     return f"{person(by)} has just done that."
 
 
+def icon(alarm: Alarm) -> str:
+    """Return the mark of an open alarm: that of the verdict on the same."""
+    return "⚠️" if alarm.kind == AlarmKind.UNREACHABLE else "🚨"
+
+
 def alarm(alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetime | None, timezone: ZoneInfo) -> str:
     """Return the one message of an open alarm; with `quiet_until` its reader wants no reminder before."""
     words = words_of(alarm, now, timezone)
@@ -55,7 +60,7 @@ def alarm(alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetim
     else:
         again = f" · reminder every {duration(reminder.total_seconds())} until solved" if reminder else ""
     return compose(
-        f"🚨 <b>{text(words.title, 120)}</b>",
+        f"{icon(alarm)} <b>{text(words.title, 120)}</b>",
         text(words.what, 1800),
         f"💡 {text(words.mend, 500)}" if words.mend else None,
         _acted(alarm, now, timezone),
@@ -109,18 +114,20 @@ def _plain(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> tuple[str, str]:
         return f"✅ {one_line(_over(alarm, timezone))}", f"{_lasted(alarm, timezone)}."
     lasting = (now - alarm.began_at).total_seconds()
     still = f" (for {duration(lasting)} now)" if lasting > 60 else ""
-    return f"🚨 {one_line(words.title)}{still}", one_line(f"{words.what} {words.mend}".strip())
+    return f"{icon(alarm)} {one_line(words.title)}{still}", one_line(f"{words.what} {words.mend}".strip())
 
 
 def open_alarms(alarms: Sequence[Alarm], now: datetime, timezone: ZoneInfo) -> tuple[str | FittedList, ...]:
-    """Return the section that stands first on Backup Status and System Health; () while all is well."""
+    """Return the section that stands first on Backup Status: each with its mend; () while all is well."""
     if not alarms:
         return ()
     said = ((one, words_of(one, now, timezone)) for one in alarms)
     lines = (
-        f"🚨 <b>{text(words.title, 80)}</b> ({age(one.began_at, now)}): {text(words.what, 160)}" for one, words in said
+        f"{icon(one)} <b>{text(words.title, 80)}</b> ({age(one.began_at, now)}): {text(words.what, 160)}"
+        + (f"\n💡 {text(words.mend, 200)}" if words.mend else "")
+        for one, words in said
     )
-    return (f"<b>{count(len(alarms), 'open alarm')}</b>", FittedList(tuple(lines), 6), "")
+    return (FittedList(tuple(lines), 6), "")
 
 
 def _over(alarm: Alarm, timezone: ZoneInfo) -> str:

@@ -6,54 +6,75 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.models import Backup, DatabaseStatus, Verdict
-from bot.texts.markup import FittedList, compose, name, plain_names, shortened, text
+from bot.models import Alarm, AlarmKind, Backup, Condition, DatabaseStatus, SkipReason, Status, Verdict
+from bot.services.status.verdict import DatabaseStanding, database_condition, standing
+from bot.texts.alarm_words import words_of
+from bot.texts.alarms import RESTORE
+from bot.texts.losses import loss_line, losses_of
+from bot.texts.markup import FittedList, compose, name, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, rows_in
+from bot.texts.skips import cause_of
+from bot.texts.verdict import CONDITION_ICONS
 
 _FEW = 6
 """Up to so many good databases are named on Backup Status; more are a number."""
 
-_ICONS = ("❌", "⚠️", "▫️", "✅", "▪️")
+_OTHER_ICONS = {DatabaseStanding.NEW: "▫️", DatabaseStanding.RETIRED: "▪️"}
 
 
-def rank(database: DatabaseStatus) -> int:
-    """Return how near the top a database belongs: trouble, not checked, not backed up yet, good, no longer named."""
-    if database.retired:
-        return 4
-    if database.trouble:
-        return 0
-    if database.last is None:
-        return 2
-    return 3 if database.verdict is Verdict.OK else 1
+def icon(database: DatabaseStatus, status: Status) -> str:
+    """Return the mark of a database, the same on every screen."""
+    return _OTHER_ICONS.get(standing(database, status)) or CONDITION_ICONS[database_condition(database, status)]
 
 
-def summary(databases: Sequence[DatabaseStatus], now: datetime) -> FittedList:
+def why(database: DatabaseStatus, status: Status) -> str:
+    """Return in a few words what is the matter with a database; empty where nothing is. Plain text."""
+    match standing(database, status):
+        case DatabaseStanding.TROUBLE:
+            reason = database.skipped
+            known = reason is not None and reason is not SkipReason.FAILED
+            return cause_of([reason]) if reason is not None and known else database.trouble.rstrip(".")
+        case DatabaseStanding.SHRUNKEN:
+            return "has shrunk"
+        case DatabaseStanding.OLD:
+            return "too old"
+        case DatabaseStanding.UNCHECKED:
+            return "could not be checked"
+        case DatabaseStanding.NEW | DatabaseStanding.GOOD | DatabaseStanding.RETIRED:
+            return ""
+
+
+def summary(status: Status) -> FittedList:
     """Return what Backup Status says of databases: trouble in full, a shared cause once, the rest counted."""
-    ranked: dict[int, list[DatabaseStatus]] = {}
-    for database in databases:
-        ranked.setdefault(rank(database), []).append(database)
-    troubles: dict[str, list[DatabaseStatus]] = {}
-    for database in ranked.get(0, ()):
-        troubles.setdefault(database.trouble, []).append(database)
-    good = ranked.get(3, [])
-    lines = [_trouble(cause, alike, now) for cause, alike in troubles.items()]
-    lines += [f"⚠️ {_named(alike)}: could not be checked" for alike in [ranked.get(1, [])] if alike]
-    lines += [f"▫️ {_named(alike)}: not backed up yet" for alike in [ranked.get(2, [])] if alike]
-    if len(good) <= _FEW:
-        lines += [f"✅ <code>{name(one.name)}</code>{_size(one)}" for one in good]
-    else:
-        size = human_size(sum(one.bytes or 0 for one in good))
-        lines.append(f"✅ {count(len(good), 'database')} backed up and checked, {size}")
-    lines += [f"▪️ {_named(alike)}: no longer in DATABASES" for alike in [ranked.get(4, [])] if alike]
+    alike: dict[tuple[DatabaseStanding, str], list[DatabaseStatus]] = {}
+    for database in sorted(status.databases, key=lambda one: standing(one, status)):
+        alike.setdefault((standing(database, status), why(database, status)), []).append(database)
+    lines: list[str] = []
+    for (place, cause), some in alike.items():
+        mark = icon(some[0], status)
+        if place is DatabaseStanding.TROUBLE and len(some) == 1:
+            last = some[0].last
+            known = f"last backed up {age(last.started_at, status.now)}" if last else "never backed up"
+            lines.append(f"{mark} {_named(some)}: {text(cause, 140)} · {known}")
+        elif place is DatabaseStanding.SHRUNKEN:
+            lines += [f"{mark} {_named([one])} has shrunk: {_loss(one, status)}" for one in some]
+        elif place is DatabaseStanding.GOOD and len(some) <= _FEW:
+            lines += [f"{mark} {_named([one])}{_size(one)}" for one in some]
+        elif place is DatabaseStanding.GOOD:
+            size = human_size(sum(one.bytes or 0 for one in some))
+            lines.append(f"{mark} {count(len(some), 'database')} backed up and checked, {size}")
+        else:
+            shared = cause if len(some) == 1 else cause.replace("the file is ", "the files are ")
+            said = {DatabaseStanding.NEW: "not backed up yet", DatabaseStanding.RETIRED: "no longer in DATABASES"}.get(
+                place, shared
+            )
+            lines.append(f"{mark} {_named(some)}: {text(said, 140)}")
     return FittedList(tuple(lines), 12)
 
 
-def _trouble(cause: str, alike: Sequence[DatabaseStatus], now: datetime) -> str:
-    only = alike[0] if len(alike) == 1 else None
-    if only is None:
-        return f"❌ {_named(alike)}: {text(cause, 140)}"
-    known = f"last backed up {age(only.last.started_at, now)}" if only.last else "never backed up"
-    return f"❌ <code>{name(only.name)}</code>: {text(cause.rstrip('.'), 140)} · {known}"
+def _loss(database: DatabaseStatus, status: Status) -> str:
+    alarm = alarm_of(database, status)
+    return text(loss_line(losses_of(alarm) if alarm is not None else ()), 160)
 
 
 def _named(alike: Sequence[DatabaseStatus]) -> str:
@@ -69,54 +90,108 @@ def _size(database: DatabaseStatus) -> str:
 # --- the list ----------------------------------------------------------------------------------------------------
 
 
-def databases(found: Sequence[DatabaseStatus]) -> str:
+def databases(status: Status) -> str:
     """Return the text over the list of databases, which are its buttons."""
-    if not found:
+    here = [one for one in status.databases if not one.retired]
+    if not status.databases:
         return "🗄 <b>Databases</b>\nDATABASES names no file yet."
-    ranks = [rank(one) for one in found]
-    here = len(found) - ranks.count(4)
-    good = ranks.count(3)
-    if good == here:
-        state = f"✅ {count(good, 'database')} backed up and checked"
-    elif ranks.count(2) == here:
-        state = f"⏳ {count(here, 'database')}, not backed up yet"
+    places = {standing(one, status) for one in here}
+    old = status.latest_proven if places == {DatabaseStanding.OLD} else None
+    if old is not None:
+        mark = CONDITION_ICONS[database_condition(here[0], status)]
+        state = f"{mark} {count(len(here), 'database')}, last backed up {age(old.started_at, status.now)}: too old"
+    elif places == {DatabaseStanding.NEW}:
+        state = f"⏳ {count(len(here), 'database')}, not backed up yet"
     else:
-        state = f"⚠️ {good} of {here} backed up and checked"
-    return compose("🗄 <b>Databases</b>", state, "Press one for its backups, its rows and its restore.")
+        mark, said = backed_up(status)
+        state = f"{mark} {sentence(said)}"
+    press = "Press one to see its backups, or to restore it." if status.latest_proven is not None else None
+    return compose("🗄 <b>Databases</b>", state, press)
 
 
-def database_label(database: DatabaseStatus, now: datetime) -> str:
+def backed_up(status: Status) -> tuple[str, str]:
+    """Return how many databases are backed up, with the mark of the worst, and those in the worst trouble by name."""
+    here = [one for one in status.databases if not one.retired]
+    places = [standing(one, status) for one in here]
+    held = places.count(DatabaseStanding.GOOD) + places.count(DatabaseStanding.SHRUNKEN)
+    worst = min(places, default=DatabaseStanding.GOOD)
+    mark = CONDITION_ICONS[max((database_condition(one, status) for one in here), default=Condition.GOOD)]
+    some = [one.name for one, place in zip(here, places, strict=True) if place is worst]
+    if here and not held:
+        return mark, f"none of {len(here)} backed up" if len(here) > 1 else "not backed up"
+    number = f"{held} of {len(here)} " if held < len(here) else f"all {held} " if held > 1 else ""
+    said = f"{number}backed up and checked"
+    tails = {
+        DatabaseStanding.SHRUNKEN: f", but {names(some, 2)} {'has' if len(some) == 1 else 'have'} shrunk",
+        DatabaseStanding.GOOD: "",
+    }
+    return mark, said + tails.get(worst, f", not {names(some, 2)}")
+
+
+def database_label(database: DatabaseStatus, status: Status) -> str:
     """Return the button of one database, as plain text."""
-    last = age(database.last.started_at, now) if database.last is not None else "no backup yet"
-    size = f"{human_size(database.bytes)} · " if database.bytes is not None and not database.trouble else ""
-    return f"{_ICONS[rank(database)]} {shortened(database.name, 30)} · {size}{last}"
+    last = age(database.last.started_at, status.now) if database.last is not None else "no backup yet"
+    mark, cause = icon(database, status), why(database, status)
+    if standing(database, status) in (DatabaseStanding.TROUBLE, DatabaseStanding.SHRUNKEN):
+        cause = cause.removeprefix("the file is ")
+        known = f"last backup {last}" if database.last is not None else last
+        return f"{mark} {shortened(database.name, 30)} · {shortened(cause, 30)} · {known}"
+    size = f"{human_size(database.bytes)} · " if database.bytes is not None else ""
+    return f"{mark} {shortened(database.name, 30)} · {size}{last}"
 
 
 # --- one ---------------------------------------------------------------------------------------------------------
 
 
-def database(database: DatabaseStatus, backups: Sequence[Backup], now: datetime, timezone: ZoneInfo) -> str:
-    """Return one database: how it stands, and its last backups with their rows, newest first."""
-    states = (
-        text(database.trouble, 400),
-        "Backed up, but it could not be checked.",
-        "Not backed up yet.",
-        "Backed up and checked.",
-        "DATABASES names it no more.",
-    )
-    place = rank(database)
+def alarm_of(database: DatabaseStatus, status: Status) -> Alarm | None:
+    """Return the open alarm about a database alone: that it is not backed up before that it has shrunk."""
+    kinds = (AlarmKind.SKIPPED, AlarmKind.GONE, AlarmKind.SHRUNKEN)
+    found = [alarm for alarm in status.alarms if alarm.subject == database.name and alarm.kind in kinds]
+    return min(found, key=lambda alarm: kinds.index(AlarmKind(alarm.kind)), default=None)
+
+
+def database(database: DatabaseStatus, status: Status, backups: Sequence[Backup], timezone: ZoneInfo) -> str:
+    """Return one database: how it stands, what to do, and its last backups with their rows, newest first."""
+    alarm, now = alarm_of(database, status), status.now
+    words = words_of(alarm, now, timezone) if alarm is not None else None
     return compose(
         f"🗄 <b>{name(database.name, 60)}</b>",
-        f"{_ICONS[place]} {states[place]}",
+        f"{icon(database, status)} {_state(database, status)}",
         f"<code>{name(database.path, 90)}</code>{_size(database)}",
+        f"💡 {text(words.mend, 300)}" if words is not None and words.mend else None,
         "",
         "<b>Last backups</b>" if backups else None,
         FittedList(tuple(_backup(database.name, backup, now, timezone) for backup in backups), 8),
     )
 
 
+def restore_words(backup: Backup, status: Status, timezone: ZoneInfo) -> str:
+    """Return the button that brings a database back, with the time of the backup; as plain text."""
+    return f"{RESTORE} ({moment(backup.started_at, status.now, timezone)})"
+
+
+def _state(database: DatabaseStatus, status: Status) -> str:
+    cause = text(why(database, status), 400)
+    match standing(database, status):
+        case DatabaseStanding.TROUBLE:
+            return f"Not backed up: {cause}"
+        case DatabaseStanding.SHRUNKEN:
+            return f"Has shrunk: {_loss(database, status)}"
+        case DatabaseStanding.OLD:
+            return f"Last backed up {age(database.last.started_at, status.now)}: too old" if database.last else cause
+        case DatabaseStanding.UNCHECKED:
+            return "Backed up, but it could not be checked"
+        case DatabaseStanding.NEW:
+            return "Not backed up yet"
+        case DatabaseStanding.GOOD:
+            return "Backed up and checked"
+        case DatabaseStanding.RETIRED:
+            return "DATABASES names it no more"
+
+
 def _backup(wanted: str, backup: Backup, now: datetime, timezone: ZoneInfo) -> str:
     entry = next(entry for entry in backup.databases if entry.name == wanted)
-    icon = "✅" if entry.verdict is Verdict.OK else "⚠️"
+    less = any(loss.database == wanted for loss in backup.shrunken)
+    icon = "✅" if entry.verdict is Verdict.OK and not less else "⚠️"
     rows = f" · {rows_in(entry.rows)}" if entry.rows else ""
     return f"{icon} {moment(backup.started_at, now, timezone)} · {human_size(entry.bytes)}{rows}"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from bot.clock import date_time, zone_name
 from bot.models import AlarmKind, BackupState, Condition, Drill, Health, Reachability, Recipient, ServiceState, Status
-from bot.services.status.verdict import SLOW, SOON_FULL, backup_condition, database_condition, measured_concerns
+from bot.services.status.verdict import SLOW, SOON_FULL, DatabaseStanding, backup_condition, measured_concerns, standing
 from bot.texts.backups import names_of, trouble_of, who
+from bot.texts.databases import backed_up
 from bot.texts.markup import FittedList, by_name, compose, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.schedule_words import in_words
 from bot.texts.status import cut_off_lines
-from bot.texts.verdict import CONDITION_ICONS, headline
+from bot.texts.verdict import CONDITION_ICONS, headline, mend_line
 from bot.words.outcomes import reason_words
 
 
@@ -23,9 +24,11 @@ def health(health: Health, timezone: ZoneInfo) -> str:
     status, now = health.status, health.status.now
     called = names_of(health.recipients)
     lost = [one for one in health.recipients if one.trouble or one.unchecked]
+    invited = {one.recipient for one in status.recipients if one.invited}
     return compose(
         "🩺 <b>System Health</b>",
         headline(status, timezone, measured_concerns(health)),
+        mend_line(status, timezone),
         "",
         _scheduler(health, timezone),
         _last_good(health),
@@ -33,8 +36,8 @@ def health(health: Health, timezone: ZoneInfo) -> str:
         _restore(health),
         _disk(health),
         _telegram(health),
-        _recipients(health.recipients),
-        FittedList(tuple(_recipient_line(one, called) for one in lost), 10),
+        _recipients(health.recipients, invited),
+        FittedList(tuple(_recipient_line(one, called, invited) for one in lost), 10),
         cut_off_lines(status),
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         f"🚨 {count(len(status.alarms), 'open alarm')}, see Backup Status" if len(status.alarms) > 1 else None,
@@ -58,6 +61,9 @@ def _scheduler(health: Health, timezone: ZoneInfo) -> str:
     planned = f", next {next_run(status.next_run_at, status.now, timezone)}" if status.next_run_at else ""
     if status.state is ServiceState.RUNNING:
         said = in_words(status.schedule) or f"<code>{text(status.schedule, 60)}</code>"
+        if status.missed:
+            mark = CONDITION_ICONS[backup_condition(status)]
+            return f"{mark} Schedule: {said}, {count(status.missed, 'run')} did not happen{planned}"
         return f"✅ Schedule: {said}{planned}"
     if status.is_paused and status.paused is not None:
         return f"⏸ Schedule: paused by {by_name(status.paused.set_by)}{planned}"
@@ -69,30 +75,30 @@ def _last_good(health: Health) -> str:
     proven, latest = status.latest_proven, status.latest
     if proven is None:
         return "⏳ Backups: none yet" if latest is None else "❌ Backups: no good one yet"
-    condition = backup_condition(status)
     trouble = (
         "the last one failed; the last good one was "
         if latest is not None and latest.state is BackupState.FAILED
         else "the last one was interrupted; the last good one was "
         if latest is not None and not latest.proven
-        else "too old, the last one "
-        if status.stale
         else "the last one "
     )
-    whole = latest is None or not latest.proven or not latest.skipped
-    without = "" if whole else f", without {count(len(proven.skipped), 'database')}"
-    return f"{CONDITION_ICONS[condition]} Backups: {trouble}{age(proven.started_at, status.now)}{without}"
+    old = ", too old" if status.stale else ""
+    incomplete = latest is not None and latest.proven and bool(latest.skipped)
+    # What it lacks is told of the databases below; it is good for what it holds.
+    partly = incomplete or bool(proven.shrunken)
+    mark = "⚠️" if partly and not status.stale else CONDITION_ICONS[backup_condition(status)]
+    return f"{mark} Backups: {trouble}{age(proven.started_at, status.now)}{old}{', incomplete' if incomplete else ''}"
 
 
 def _databases(status: Status) -> str | None:
+    """Return how the databases stand, those in the worst trouble by name; None where the line above has said it."""
     here = [database for database in status.databases if not database.retired]
-    good = sum(database_condition(database) is Condition.GOOD for database in here)
-    worst = max((database_condition(database) for database in here), default=Condition.GOOD)
     if not here or status.latest_proven is None:
         return f"▫️ Databases: {len(here)} to back up" if here else "⚠️ Databases: DATABASES names no file yet"
-    if good == len(here):
-        return f"✅ Databases: {'all ' if good > 1 else ''}{good} backed up and checked"
-    return f"{CONDITION_ICONS[worst]} Databases: {good} of {len(here)} backed up and checked"
+    if any(standing(database, status) is DatabaseStanding.OLD for database in here):
+        return None
+    mark, said = backed_up(status)
+    return f"{mark} Databases: {said}"
 
 
 def _restore(health: Health) -> str:
@@ -101,7 +107,7 @@ def _restore(health: Health) -> str:
     line = "▫️ Test-restore: none yet" if drill is None else drill_line(health.status) or ""
     if health.drill_trouble:
         return f"{line}\n⚠️ The newest test-restore could not be made: {text(health.drill_trouble, 200)}"
-    return line if health.drills_planned else f"{line}, none planned (DRILL_SCHEDULE)"
+    return line if health.drills_planned else f"{line}, none planned"
 
 
 def drilling() -> str:
@@ -119,11 +125,11 @@ def drilled(drill: Drill | None, timezone: ZoneInfo) -> str:
 
 
 def _disk(health: Health) -> str:
-    archives = f"{count(health.store_count, 'archive')}, {human_size(health.store_bytes)}"
+    archives = f"{count(health.store_count, 'backup')}, {human_size(health.store_bytes)}"
     free = f"{human_size(health.disk_free)} free of {human_size(health.disk_total)}"
     days = health.days_until_full
     if any(alarm.kind == AlarmKind.DISK for alarm in health.status.alarms):
-        return f"❌ Disk nearly full: {free} · {archives}"
+        return f"{CONDITION_ICONS[Condition.WRONG]} Disk nearly full: {free} · {archives}"
     if days is None:
         return f"✅ Disk: {free} · {archives}"
     left = "less than a day" if days < 1 else f"about {count(int(days), 'day')}" if days < 365 else "over a year"
@@ -140,15 +146,18 @@ def _telegram(health: Health) -> str:
     return f"{'⚠️' if health.round_trip > SLOW else '✅'} Telegram: answers in {trip}"
 
 
-def _recipients(recipients: Sequence[Reachability]) -> str:
-    reached = sum(not recipient.trouble for recipient in recipients)
+def _recipients(recipients: Sequence[Reachability], invited: Collection[Recipient]) -> str:
+    reached = sum(not one.trouble for one in recipients)
     if reached == len(recipients):
         return f"✅ Recipients: {'all ' if reached > 1 else ''}{reached} reachable"
-    return f"⚠️ Recipients: {reached} of {len(recipients)} reachable"
+    lost = [one for one in recipients if one.trouble and one.recipient not in invited]
+    return f"{'⚠️' if lost else '⏳'} Recipients: {reached} of {len(recipients)} reachable"
 
 
-def _recipient_line(recipient: Reachability, called: Mapping[Recipient, str]) -> str:
-    person = who(recipient.recipient, called)
-    if recipient.trouble:
-        return f"🚫 {trouble_of(person, reason_words(recipient.trouble))}"
-    return f"▫️ {person}: {text(reason_words(recipient.unchecked), 140)}"
+def _recipient_line(one: Reachability, called: Mapping[Recipient, str], invited: Collection[Recipient]) -> str:
+    person = who(one.recipient, called)
+    if one.recipient in invited:
+        return f"👋 {person} has yet to open the bot and press Start"
+    if one.trouble:
+        return f"🚫 {trouble_of(person, reason_words(one.trouble))}"
+    return f"▫️ {person}: {text(reason_words(one.unchecked), 140)}"

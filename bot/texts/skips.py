@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.models import Facts, SkipReason
@@ -87,6 +87,16 @@ def full_disk(figures: Sequence[Facts]) -> str:
     if not needed or not free:
         return ""
     return f"{human_size(sum(needed) + SPARE_BYTES)} needed, {human_size(min(free))} free"
+
+
+def cause_of(reasons: Collection[str]) -> str:
+    """Return why databases are not in a backup, where it is one cause: `the file is missing`; or ""."""
+    states = {skip_words(reason).state for reason in reasons}
+    if len(states) != 1:
+        return ""
+    if states == {skip_words(SkipReason.NO_SPACE).state}:
+        return "the disk is full"
+    return f"the file is {states.pop()}" if len(reasons) == 1 else f"the files are {states.pop()}"
 
 
 def skip_words(reason: str) -> SkipWords:

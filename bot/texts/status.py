@@ -7,7 +7,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
-from bot.models import Alarm, AlarmKind, BackupState, Override, Status, SuccessRate
+from bot.models import Alarm, AlarmKind, BackupState, Override, Recipient, Status
+from bot.services.status.verdict import backup_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import delivered_to, names_of, owed_lines, seal_line, trouble_of, unchanged_line, who
 from bot.texts.databases import summary
@@ -16,15 +17,14 @@ from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
 from bot.texts.schedule_words import in_words
-from bot.texts.verdict import ONLY_SENDS, headline
+from bot.texts.verdict import CONDITION_ICONS, ONLY_SENDS, headline, mend_line
 from bot.words.outcomes import reason_words
 
 
 def status(status: Status, timezone: ZoneInfo) -> str:
     """Return the service at a glance: the bad news on top, then what is planned, what is there and who has it."""
     now = status.now
-    named = {database.name for database in status.databases if database.trouble}
-    others = [alarm for alarm in status.alarms if not _told_below(alarm, status, named)]
+    others = [alarm for alarm in status.alarms if not _told_below(alarm, status)]
     return compose(
         "📊 <b>Backup Status</b>",
         headline(status, timezone),
@@ -38,22 +38,24 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         drill_line(status),
         None if status.receives else ONLY_SENDS,
         "",
-        summary(status.databases, now) if status.databases else "DATABASES names no file yet.",
+        summary(status) if status.databases else "DATABASES names no file yet.",
         "",
-        f"Complete: {_rate(status.day)} in 24 h, {_rate(status.week)} in 7 days" if status.week.total else None,
+        _rates(status) if status.week.total else None,
         f"<i>As of {_clock(now, timezone)} {zone_name(timezone)}</i>",
     )
 
 
-def _told_below(alarm: Alarm, status: Status, named: Collection[str]) -> bool:
+def _told_below(alarm: Alarm, status: Status) -> bool:
     """Whether what an alarm is about stands on the screen anyway: a database, the newest run, a recipient."""
     match alarm.kind:
         case AlarmKind.SKIPPED | AlarmKind.GONE:
-            return alarm.is_of_many or alarm.subject in named
+            return alarm.is_of_many or any(one.name == alarm.subject and one.trouble for one in status.databases)
         case AlarmKind.RUN:
             return status.latest is not None and not status.latest.proven
         case AlarmKind.STALE:
             return status.stale
+        case AlarmKind.SHRUNKEN:
+            return any(one.name == alarm.subject and not one.trouble for one in status.databases)
         case AlarmKind.UNREACHABLE:
             return any(one.recipient.address == alarm.subject and one.parked_reason for one in status.recipients)
         case AlarmKind.DRILL:
@@ -66,15 +68,16 @@ def _plan(status: Status, timezone: ZoneInfo) -> tuple[str | None, ...]:
     now, paused = status.now, status.paused
     return (
         f"🔄 <b>Running now:</b> {running_line(status.running, now, timezone)}" if status.running else None,
-        f"⏸ By {by_name(paused.set_by)}, {age(paused.set_at, now)}" if paused is not None else None,
+        None if paused is None else _paused(paused, now),
         _next_line(status, timezone),
         overridden_line(status),
     )
 
 
 def _next_line(status: Status, timezone: ZoneInfo) -> str | None:
-    if status.next_run_at is None:
-        return None
+    paused = status.paused
+    if status.next_run_at is None or (status.is_paused and paused is not None and paused.until == status.next_run_at):
+        return None  # the verdict says when it goes on
     which = "Next" if status.latest is not None else "First"
     return f"⏭ {which} backup {next_run(status.next_run_at, status.now, timezone)}"
 
@@ -95,25 +98,48 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
     parts.extend((seal_line(proven), unchanged_line(proven)))
     parts.append(f"📬 {sentence(delivered_to(status.latest_deliveries, names))}")
     parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
-    mentioned = {delivery.recipient for delivery in status.latest_deliveries}
-    parked = [s for s in status.recipients if s.parked_reason and s.recipient not in mentioned]
-    lines = (f"🚫 {trouble_of(who(one.recipient, names), reason_words(one.parked_reason))}" for one in parked)
-    parts.append(FittedList(tuple(lines), 6))
+    parts.append(unreached_lines(status, but={delivery.recipient for delivery in status.latest_deliveries}))
     return tuple(parts)
 
 
+def unreached_lines(status: Status, but: Collection[Recipient] = (), most: int = 6) -> FittedList:
+    """Return who can't be reached and what they have to do, `but` those of whom that is said otherwise."""
+    names = names_of(status.recipients)
+    lines = (
+        f"👋 {who(one.recipient, names)} has yet to open the bot and press Start"
+        if one.invited
+        else f"🚫 {trouble_of(who(one.recipient, names), reason_words(one.parked_reason))}"
+        for one in status.recipients
+        if one.parked_reason and one.recipient not in but
+    )
+    return FittedList(tuple(lines), most)
+
+
 def last_good_line(status: Status, timezone: ZoneInfo) -> str:
-    """Return the newest good backup in a line, with the mark that the verdict has for it."""
+    """Return the newest good backup in a line, with the mark that the verdict has for it.
+
+    Where it is too old, its time stands in the verdict, and why there is none since stands here.
+    """
     proven, now = status.latest_proven, status.now
     if proven is None:
         return "💾 No good backup yet."
+    words = "Last good backup" if status.latest is not None and not status.latest.proven else "Last backup"
+    when = age(proven.started_at, now)
+    if status.stale:
+        return f"{CONDITION_ICONS[backup_condition(status)]} {words} {when}: {_why_none(status, timezone)}"
     whole, size = len(proven.databases), human_size(proven.archive_bytes)
     held = f"{whole} of {whole + len(proven.skipped)} databases" if proven.skipped else count(whole, "database")
-    words = "Last good backup" if status.latest is not None and not status.latest.proven else "Last backup"
-    old = ", too old" if status.stale else ""
-    icon = "⚠️" if proven.skipped or status.stale else "✅"
-    when = f"{age(proven.started_at, now)}, {moment(proven.started_at, now, timezone)}"
-    return f"{icon} {words} {when}{old}: {held}, {size}"
+    icon = "⚠️" if proven.skipped or proven.shrunken else "✅"
+    return f"{icon} {words} {when}, {moment(proven.started_at, now, timezone)}: {held}, {size} packed"
+
+
+def _why_none(status: Status, timezone: ZoneInfo) -> str:
+    """Return why there is no newer good backup, where that is known and no other line says it; else that it is old."""
+    if status.off is not None:
+        began, ended = (moment(at, status.now, timezone) for at in status.off)
+        return f"the program was not running from {began} to {ended}"
+    failed = status.latest is not None and not status.latest.proven
+    return f"{count(status.missed, 'planned run')} did not happen" if status.missed and not failed else "too old"
 
 
 def forget_words(names: Sequence[str]) -> str:
@@ -121,11 +147,15 @@ def forget_words(names: Sequence[str]) -> str:
     return f"🗑 Forget {shortened(names[0], 30) if len(names) == 1 else count(len(names), 'old database')}"
 
 
-def _rate(rate: SuccessRate) -> str:
-    if not rate.total:
-        return "no runs"
-    icon = "" if rate.ok == rate.total else " ⚠️"
-    return f"{rate.ok} of {rate.total}{icon}"
+def _rates(status: Status) -> str:
+    day, week = status.day, status.week
+    icon = "" if day.ok == day.total and week.ok == week.total else "⚠️ "
+    of_week = f"{week.ok} of {week.total} in 7 days"
+    return f"{icon}Complete backups: {f'{day.ok} of {day.total} in 24 h, ' if day != week else ''}{of_week}"
+
+
+def _paused(paused: Override, now: datetime) -> str:
+    return f"⏸ By {by_name(paused.set_by)}, {age(paused.set_at, now)}"
 
 
 def _clock(now: datetime, timezone: ZoneInfo) -> str:
@@ -194,13 +224,14 @@ def _glance(status: Status, timezone: ZoneInfo) -> tuple[str | None, ...]:
 
 def backup_menu(status: Status, timezone: ZoneInfo) -> str:
     """Return the text over the backup menu: the state in a few words, so that most visits end here."""
-    paused = status.paused
     alarms = count(len(status.alarms), "open alarm")
     return compose(
         "💾 <b>Database Backup</b>",
         headline(status, timezone),
-        f"⏸ By {by_name(paused.set_by)}, {age(paused.set_at, status.now)}" if paused is not None else None,
+        mend_line(status, timezone),
+        None if status.paused is None else _paused(status.paused, status.now),
         *_glance(status, timezone),
+        unreached_lines(status, most=2),
         f"🚨 {alarms}, see Backup Status" if len(status.alarms) > 1 else None,
         "🚨 A restore was cut off: see Backup Status" if status.cut_off else None,
     )

@@ -7,17 +7,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import MONTHS, clock_time
-from bot.models import Condition, Status
+from bot.models import AlarmKind, Condition, Status
 from bot.services.status.verdict import Concern, ConcernKind, concerns_of
 from bot.texts.alarm_words import words_of
 from bot.texts.markup import names, signed, text
 from bot.texts.measures import count
+from bot.texts.skips import cause_of
 
-CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "❌"}
+CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "🚨"}
+"""How something stands now, on every screen. A ❌ is for what came to nothing (a run, a restore, a database that is not
+in a backup), and for a dead service."""
 
 ONLY_SENDS = "📤 Only sends (RECEIVE=off): it answers neither messages nor buttons."
 
-_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "🚨"}  # a red cross is for a dead service
 _DEAD = {ConcernKind.STOPPED: "❌ <b>Stopped</b>", ConcernKind.UNKNOWN: "❓ <b>Unknown</b>"}
 _NAMED = 2
 """Names in the line; more are counted."""
@@ -41,14 +43,25 @@ def verdict(status: Status, timezone: ZoneInfo, concerns: Sequence[Concern] | No
     if status.is_paused and status.paused is not None:
         until = status.paused.until
         when = "" if until is None else f" until {_lasting(until, status.now, timezone)}"
-        icon = "⏸" if condition is not Condition.WRONG else _ICONS[condition]
+        icon = "⏸" if condition is not Condition.WRONG else CONDITION_ICONS[condition]
         also = f", and {_words(worst, status, timezone)}" if worst is not None else ""
         return f"{icon} <b>Paused{when}</b>{also}"
     if worst is None:
-        return f"{_ICONS[condition]} <b>Running</b>, all is well"
+        return f"{CONDITION_ICONS[condition]} <b>Running</b>, all is well"
     if worst.kind is ConcernKind.FIRST:
         return f"⏳ <b>Running</b>, {_words(worst, status, timezone)}"
-    return f"{_ICONS[condition]} <b>Running</b>, but {_words(worst, status, timezone)}"
+    return f"{CONDITION_ICONS[condition]} <b>Running</b>, but {_words(worst, status, timezone)}"
+
+
+def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
+    """Return what helps against what is worst, where an alarm says it and no button does it; else None."""
+    worst = next(iter(concerns_of(status)), None)
+    if worst is None or worst.kind not in (ConcernKind.ALARM, ConcernKind.DISK, ConcernKind.FAILED):
+        return None
+    key = AlarmKind.RUN if worst.kind is ConcernKind.FAILED else worst.names[0]
+    alarm = next((alarm for alarm in status.alarms if alarm.key == key), None)
+    mend = words_of(alarm, status.now, timezone).mend if alarm is not None else ""
+    return f"💡 {text(mend, 300)}" if mend else None
 
 
 def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
@@ -57,9 +70,14 @@ def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
     several = who if len(concern.names) <= _NAMED else count(len(concern.names), "database")
     match concern.kind:
         case ConcernKind.DATABASES:
-            return f"{several} {be} not backed up"
+            skipped = [one.skipped for one in status.databases if one.name in concern.names and one.skipped]
+            why = cause_of(skipped)
+            return f"{several} {be} not backed up{f': {why}' if why else ''}"
         case ConcernKind.UNCHECKED:
             return f"{several} could not be checked"
+        case ConcernKind.FAILED if status.latest is not None and status.latest.skipped:
+            why = cause_of([record.reason for record in status.latest.skipped])
+            return f"the last backup failed{f': {why}' if why else ''}"
         case ConcernKind.NEW:
             return f"{several} {be} not backed up yet"
         case ConcernKind.DELIVERY:

@@ -11,7 +11,7 @@ _KEYS = "check the access key in the settings"
 
 _WORDS: Mapping[str, str] = {
     OTHER: "{said}",
-    OutcomeCode.BLOCKED: f"has blocked the bot: {_START}",
+    OutcomeCode.BLOCKED: "has blocked the bot, and must open it again and press Start",
     OutcomeCode.NOT_STARTED: _START,
     OutcomeCode.ACCOUNT_DELETED: "this Telegram account was deleted: take it out of the settings",
     OutcomeCode.IS_BOT: "is a bot, and bots can't write to one another: take it out of the settings",

@@ -48,7 +48,7 @@ async def test_a_first_start_backs_up_at_once_and_tells_what_is_protected(standi
         assert not [m for m in ann.messages if "🚨" in m.text or "❌" in m.text]
         clock.go(25 * 3600)
         await service.courier.alarm_loop.deliver()
-        await ann.wait_for(lambda m: m.text.startswith("🚨 user 12 can't be reached"), since=0)
+        await ann.wait_for(lambda m: m.text.startswith("⚠️ user 12 can't be reached"), since=0)
         await ben.start()
         await ben.wait_for(lambda m: m.document is not None, since=0)
         await until(lambda: over(service))

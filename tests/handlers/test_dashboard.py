@@ -43,7 +43,7 @@ async def test_status_tells_good_from_bad_at_a_glance(office: Office) -> None:
     assert "Next backup in 23 min, at 15:00\n" in shown
     assert ", not to user 77" in shown
     assert "user 77 must open the bot and press Start" in shown
-    assert "23 of 24 ⚠️ in 24 h, 168 of 168 in 7 days" in shown
+    assert "⚠️ Complete backups: 23 of 24 in 24 h, 168 of 168 in 7 days" in shown
 
 
 async def test_refreshing_an_unchanged_screen_is_no_error(office: Office, log_lines: list[str]) -> None:
@@ -156,5 +156,5 @@ async def test_a_menu_survives_hostile_names(office: Office) -> None:
     names = tuple(samples.database(f"{number}{samples.NASTY}") for number in range(60))
     office.manager.backups[2] = samples.backup(2, databases=names, skipped=tuple(map(samples.skipped, [samples.NASTY])))
     office.manager.deliveries[2] = ()
-    await office.opened("Backup Status", "60 databases backed up")
-    await office.click("🗄 Databases", "60 databases backed up")
+    await office.opened("Backup Status", "All 60 backed up")
+    await office.click("🗄 Databases", "All 60 backed up")

@@ -12,8 +12,8 @@ async def test_one_database_is_restored_from_its_own_screen(town: Town) -> None:
     await town.back_up()
     listed = await opened(town.ann, "Database Backup", "🗄 Databases")
     assert "1 of 2 backed up and checked" in listed.text
-    assert [text[:1] for text in listed.button_texts[:2]] == ["❌", "✅"]
-    one = await pressed(town.ann, "notes.db", listed, "does not exist")
+    assert [text[:1] for text in listed.button_texts[:2]] == ["🚨", "✅"]
+    one = await pressed(town.ann, "notes.db", listed, "Not backed up: the file is missing")
     assert "51 rows" in one.text
     plan = await pressed(town.ann, "♻️ Restore it", one, ": the plan")
     assert "notes.db" in plan.text

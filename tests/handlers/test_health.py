@@ -17,7 +17,7 @@ async def test_a_slow_check_says_so_at_once_and_then_shows_itself(office: Office
     for words in (
         "✅ Schedule: every hour, next in 23 min",
         "✅ Backups: the last one 37 min ago",
-        "✅ Disk: 12 GB free of 40 GB, full in about 180 days · 50 archives, 38 MB",
+        "✅ Disk: 12 GB free of 40 GB, full in about 180 days · 50 backups, 38 MB",
         "✅ Telegram: answers in 120 ms",
         "⚠️ Recipients: 1 of 2 reachable",
         "🚫 user 77 must open the bot and press Start",
@@ -55,7 +55,7 @@ async def test_the_full_check_shows_the_bad_news_first(office: Office) -> None:
     await office.ann.wait_for(lambda seen: "Measured at" in seen.text)
     await office.click("🩺 Full check", "Full check: 1 thing is wrong, 1 thing needs a look")
     assert office.ann.last.text.splitlines()[2:] == [
-        "❌ Clock: is 10 minutes fast by Telegram's",
+        "🚨 Clock: is 10 minutes fast by Telegram's",
         "   → Turn on <time> synchronisation.",
         "⚠️ Seal: no key is here",
         "✅ Token: @courier_bot, accepted by Telegram",

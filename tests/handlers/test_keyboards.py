@@ -39,8 +39,8 @@ def every_keyboard() -> Iterator[InlineKeyboardMarkup]:
     yield keyboards.run_result(LARGEST)
     yield keyboards.admin_menu()
     yield keyboards.pause_choices()
-    yield from (keyboards.backup_menu(paused=paused) for paused in (True, False))
-    yield keyboards.status(picture_buttons(), None)
+    yield from (keyboards.backup_menu([], paused=paused) for paused in (True, False))
+    yield keyboards.status([], picture_buttons(), None)
     yield from (under_picture(PictureButton(key="f" * 12, span=span)) for span in Span)
     yield from (log_buttons(level, LAST_PAGE - 1, more=True) for level in LogLevel)
 

@@ -71,7 +71,7 @@ async def test_alarms_about_the_service(monkeypatch: pytest.MonkeyPatch, golden:
         await place.back_up()
         place.ben.block_bot()
         await place.back_up(after=60)
-        unreachable = await rung(place, "🚨 Ben can't be reached")
+        unreachable = await rung(place, "⚠️ Ben can't be reached")
         drawn.keep("unreachable", unreachable)
         await place.ann.press("Invitation to forward", message=unreachable)
         drawn.keep("invitation", await place.ann.wait_for(lambda message: message.text.startswith("📨"), since=0))

@@ -106,6 +106,20 @@ async def test_damaged(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         drawn.finish()
 
 
+async def test_shrunken(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """A database has lost rows; its own screen restores it from the backup that has them."""
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("shrunken", place)
+        await place.back_up()
+        change(place.path("users.db"), "DELETE FROM entries WHERE id > 7")
+        await place.back_up(after=60)
+        await place.alarmed("shrunken:users.db")
+        await place.later(3)
+        await keep_common(drawn, place)
+        drawn.keep("database", await place.screen(MENU, "🗄 Databases", "users.db"))
+        drawn.finish()
+
+
 async def test_unreachable(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
     """Ben has blocked the bot."""
     async with gallery(monkeypatch) as place:

@@ -406,7 +406,7 @@ def test_status_puts_trouble_first() -> None:
     )
     shown = plain(status_texts.status(samples.status(databases=(*good, bad)), ZONE)).splitlines()
     lines = [line for line in shown[2:] if ".db" in line]
-    assert lines[0] == "❌ shop.db: It is damaged · last backed up 37 min ago"
+    assert lines[0] == "🚨 shop.db: It is damaged · last backed up 37 min ago"
     assert lines[1] == "✅ users.db · 1.1 MB"
 
 

@@ -77,7 +77,7 @@ class Gallery:
         async def told() -> bool:
             self.service.courier.alarm_loop.nudge()
             alarms = await self.service.courier.catalogue.alarms.open()
-            rung = sum(message.text.startswith("🚨") for message in self.ann.messages)
+            rung = sum(m.text.startswith(("🚨", "⚠️")) and not m.document for m in self.ann.messages)
             return {alarm.key for alarm in alarms} == set(keys) and rung == len(keys)
 
         await until(told)

@@ -150,12 +150,13 @@ def admin_menu() -> InlineKeyboardMarkup:
     return keyboard([button("💾 Database Backup", Go(place=ScreenName.MENU), ButtonStyle.PRIMARY)])
 
 
-def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
-    """Return the backup menu."""
+def backup_menu(mend: Row, *, paused: bool) -> InlineKeyboardMarkup:
+    """Return the backup menu; `mend` is what can be done about what is wrong."""
     pause = button("⏸ Pause", Go(place=ScreenName.PAUSE))
     resume = button("▶️ Resume", Resume(), ButtonStyle.PRIMARY)
-    main = None if paused else ButtonStyle.PRIMARY
+    main = None if paused or mend else ButtonStyle.PRIMARY
     return keyboard(
+        mend,
         [button("📊 Backup Status", Go(place=ScreenName.STATUS)), button("💾 Manual Backup", Run(), main)],
         [
             button("📜 Detailed Logs", Logs(level=LogLevel.ALL, page=0)),
@@ -180,9 +181,10 @@ def settings() -> InlineKeyboardMarkup:
     )
 
 
-def status(pictures: Row, forget: Row | None) -> InlineKeyboardMarkup:
+def status(mend: Row, pictures: Row, forget: Row | None) -> InlineKeyboardMarkup:
     """Return the buttons under Backup Status; `pictures` is what it can be drawn as, `forget` may be None."""
     return keyboard(
+        mend,
         [button("🔄 Refresh", Go(place=ScreenName.STATUS)), button("🗄 Databases", Databases(page=0))],
         pictures,
         forget,
@@ -190,10 +192,14 @@ def status(pictures: Row, forget: Row | None) -> InlineKeyboardMarkup:
     )
 
 
-def health() -> InlineKeyboardMarkup:
-    """Return what can be done about the system's health."""
+def health(mend: Row, *, drill: bool) -> InlineKeyboardMarkup:
+    """Return what can be done about the system's health; `drill` tells whether there is a backup to test-restore."""
     return keyboard(
-        [button("🔄 Refresh", Go(place=ScreenName.HEALTH)), button("🧪 Test-restore now", DrillNow())],
+        mend,
+        [
+            button("🔄 Refresh", Go(place=ScreenName.HEALTH)),
+            *([button("🧪 Test-restore now", DrillNow())] if drill else []),
+        ],
         [button("🩺 Full check", Go(place=ScreenName.FULL_CHECK))],
         TO_MENU,
     )

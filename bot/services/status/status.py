@@ -24,7 +24,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.people.people import People
 from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import planned_times
-from bot.services.schedule.staleness import too_old_at
+from bot.services.schedule.staleness import is_why, missed_runs, too_old_at
 from bot.services.snapshot.databases import Discovery
 from bot.words.causes import in_full
 
@@ -82,8 +82,18 @@ async def read_status(
     state, reason = service_state(heartbeat, paused, now=now, planned=next_run_at is not None)
     latest = await catalogue.backups.latest_run()
     proven = await catalogue.backups.latest_proven()
-    ok_day, day = await catalogue.backups.success_since(now - timedelta(days=1))
-    ok_week, week = await catalogue.backups.success_since(now - timedelta(days=7))
+    timezone, allowed = settings.timezone, settings.stale_after
+    stale = proven is not None and now > too_old_at(proven.started_at, plan.expression, timezone, allowed)
+    last = max((run.started_at for run in (latest, proven) if run is not None), default=now)
+
+    def missed_since(since: datetime) -> int:
+        stopped = not stale or paused is not None
+        return 0 if stopped else missed_runs(max(last, since), now, plan.expression, timezone)
+
+    off = await catalogue.service.was_off() if stale else None
+    day, week = now - timedelta(days=1), now - timedelta(days=7)
+    ok_day, runs_day = await catalogue.backups.success_since(day)
+    ok_week, runs_week = await catalogue.backups.success_since(week)
     return Status(
         state=state,
         state_reason=reason,
@@ -95,13 +105,14 @@ async def read_status(
         running=running,
         latest=latest,
         latest_proven=proven,
-        stale=proven is not None
-        and now > too_old_at(proven.started_at, plan.expression, settings.timezone, settings.stale_after),
+        stale=stale,
+        missed=missed_since(last),
+        off=off if off is not None and is_why(off, last, now, plan.expression, timezone) else None,
         latest_deliveries=await catalogue.deliveries.of(proven.id) if proven else (),
         databases=await _databases(catalogue, discovery, latest),
         recipients=await people.statuses(people.recipients),
-        day=SuccessRate(ok=ok_day, total=day),
-        week=SuccessRate(ok=ok_week, total=week),
+        day=SuccessRate(ok=ok_day, total=runs_day + missed_since(day)),
+        week=SuccessRate(ok=ok_week, total=runs_week + missed_since(week)),
         warnings=tuple(warnings),
         last_drill=await catalogue.drills.last(),
         restore_proven=await catalogue.drills.last(ok_only=True),
@@ -118,6 +129,7 @@ async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup 
     newest = await catalogue.backups.latest_by_database()
     skipped = latest.skipped if latest else ()
     trouble = {one.name: _FULL if one.reason is SkipReason.NO_SPACE else in_full(one.why) for one in skipped}
+    reasons = {one.name: one.reason for one in skipped}
     found: dict[str, DatabaseStatus] = {}
     for database in discovery.databases:
         found[database.name] = _status(
@@ -125,25 +137,35 @@ async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup 
             database.path,
             newest.get(database.name),
             trouble.get(database.name, ""),
+            skipped=reasons.get(database.name),
             size=await asyncio.to_thread(_size, database.path),
         )
     for missing in discovery.missing:
         name = missing.database.name
-        found.setdefault(name, _status(name, missing.database.path, newest.get(name), in_full(missing.why), size=None))
+        last, why = newest.get(name), in_full(missing.why)
+        found.setdefault(name, _status(name, missing.database.path, last, why, skipped=missing.reason, size=None))
     let_go = await catalogue.databases.let_go_names()
     for name, backup in newest.items():
         if name not in found and name not in let_go:
             path = next(entry.path for entry in backup.databases if entry.name == name)
-            found[name] = replace(_status(name, Path(path), backup, "", size=None), retired=True)
+            found[name] = replace(_status(name, Path(path), backup, "", skipped=None, size=None), retired=True)
     return tuple(found.values())
 
 
-def _status(name: str, path: Path, last: Backup | None, trouble: str, *, size: int | None) -> DatabaseStatus:
+def _status(
+    name: str, path: Path, last: Backup | None, trouble: str, *, skipped: SkipReason | None, size: int | None
+) -> DatabaseStatus:
     entry = next((entry for entry in last.databases if entry.name == name), None) if last else None
     if entry is not None and size is not None:
         size = entry.bytes  # the file alone may lack what lies in its log
     return DatabaseStatus(
-        name=name, path=str(path), bytes=size, last=last, verdict=entry.verdict if entry else None, trouble=trouble
+        name=name,
+        path=str(path),
+        bytes=size,
+        last=last,
+        verdict=entry.verdict if entry else None,
+        trouble=trouble,
+        skipped=skipped,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from bot.models import AlarmKind, BackupState, Condition, DatabaseStatus, DeliveryState, Health, Status, Verdict
 
@@ -34,6 +34,18 @@ class ConcernKind(StrEnum):
     UNCHECKED = "unchecked"
     NEW = "new"  # a database that no backup holds yet
     DELIVERY = "delivery"
+
+
+class DatabaseStanding(IntEnum):
+    """How one database stands, what needs somebody most first."""
+
+    TROUBLE = 0  # the newest run skipped it
+    SHRUNKEN = 1
+    OLD = 2  # its last backup is too old, as that of all others
+    UNCHECKED = 3
+    NEW = 4  # no backup holds it yet
+    GOOD = 5
+    RETIRED = 6  # DATABASES names it no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +84,11 @@ def measured_concerns(health: Health) -> tuple[Concern, ...]:
         found.append(Concern(kind=kinds.DISK, condition=Condition.LOOK))
     if health.drill_trouble:
         found.append(Concern(kind=kinds.DRILL, condition=Condition.LOOK))
-    if lost := tuple(one.name or one.recipient.called for one in health.recipients if one.trouble):
-        found.append(Concern(kind=kinds.DELIVERY, condition=Condition.LOOK, names=lost))
+    invited = {one.recipient for one in health.status.recipients if one.invited}
+    lost = [one for one in health.recipients if one.trouble and one.recipient not in invited]
+    if lost:
+        names = tuple(one.name or one.recipient.called for one in lost)
+        found.append(Concern(kind=kinds.DELIVERY, condition=Condition.LOOK, names=names))
     return _worst_first(found)
 
 
@@ -97,16 +112,35 @@ def delivery_condition(status: Status) -> Condition:
     return max((Condition.GOOD, *(concern.condition for concern in _delivery(status))))
 
 
-def database_condition(database: DatabaseStatus) -> Condition:
-    """Judge one database: what could not be checked, or was not backed up yet, is not good.
+def standing(database: DatabaseStatus, status: Status) -> DatabaseStanding:
+    """Return how a database of the status stands."""
+    if database.retired:
+        return DatabaseStanding.RETIRED
+    if database.trouble:
+        return DatabaseStanding.TROUBLE
+    if database.last is None:
+        return DatabaseStanding.NEW
+    if any(alarm.kind == AlarmKind.SHRUNKEN and alarm.subject == database.name for alarm in status.alarms):
+        return DatabaseStanding.SHRUNKEN
+    if status.stale:
+        return DatabaseStanding.OLD
+    return DatabaseStanding.GOOD if database.verdict is Verdict.OK else DatabaseStanding.UNCHECKED
+
+
+def database_condition(database: DatabaseStatus, status: Status) -> Condition:
+    """Judge one database by the same measure as the whole: what could not be checked, or is new, is not good.
 
     One that DATABASES names no more is of no concern here.
     """
-    if database.retired:
-        return Condition.GOOD
-    if database.trouble:
-        return Condition.WRONG
-    return Condition.GOOD if database.verdict is Verdict.OK else Condition.LOOK
+    match standing(database, status):
+        case DatabaseStanding.TROUBLE | DatabaseStanding.SHRUNKEN:
+            return Condition.WRONG
+        case DatabaseStanding.OLD:
+            return _too_old(status)
+        case DatabaseStanding.UNCHECKED | DatabaseStanding.NEW:
+            return Condition.LOOK
+        case DatabaseStanding.GOOD | DatabaseStanding.RETIRED:
+            return Condition.GOOD
 
 
 def _worst_first(concerns: Iterable[Concern]) -> tuple[Concern, ...]:
@@ -134,9 +168,12 @@ def _backup(status: Status) -> list[Concern]:
         names = tuple(record.name for record in latest.skipped)
         found.append(Concern(kind=ConcernKind.DATABASES, condition=Condition.WRONG, names=names))
     if status.stale:
-        condition = Condition.LOOK if status.is_paused else Condition.WRONG
-        found.append(Concern(kind=ConcernKind.STALE, condition=condition))
+        found.append(Concern(kind=ConcernKind.STALE, condition=_too_old(status)))
     return found
+
+
+def _too_old(status: Status) -> Condition:
+    return Condition.LOOK if status.is_paused else Condition.WRONG
 
 
 def _databases(status: Status) -> list[Concern]:

@@ -93,7 +93,7 @@ async def test_what_has_not_reached_a_chat_is_not_skipped_there(make_house: Make
     second = (await house.hours(None))[0]
     assert await house.rows(second) == {
         11: (DeliveryState.NOT_DUE, "unchanged since backup 1, which is there"),
-        12: (DeliveryState.PARKED, "has blocked the bot: must open the bot and press Start"),
+        12: (DeliveryState.PARKED, "has blocked the bot, and must open it again and press Start"),
     }
     assert second.on_disk
     house.ben.unblock_bot()

@@ -154,7 +154,7 @@ def test_what_could_not_be_checked_is_not_good() -> None:
 def test_health_marks_each_part_as_the_verdict_does() -> None:
     """Too old is no tick, nor is a disk about which an alarm is open."""
     told = plain(health_texts.health(samples.health(status=good(stale=True, alarms=(ALARM,))), ZONE))
-    assert "❌ Backups: too old, the last one 37 min ago" in told
-    assert "❌ Disk nearly full: 12 GB free of 40 GB" in told
+    assert "🚨 Backups: the last one 37 min ago, too old" in told
+    assert "🚨 Disk nearly full: 12 GB free of 40 GB" in told
     told = plain(health_texts.health(samples.health(status=good(latest=LESS, latest_proven=LESS)), ZONE))
-    assert "❌ Backups: the last one 37 min ago, without 1 database" in told
+    assert "⚠️ Backups: the last one 37 min ago, incomplete" in told

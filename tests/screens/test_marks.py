@@ -1,0 +1,47 @@
+"""One trouble, one mark: what the golden screens of a state say of it, and what they offer to press."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SCREENS = Path(__file__).parent
+STATES = sorted(path.parent.name for path in SCREENS.glob("*/menu.txt"))
+COMMON = ("menu", "status", "health")
+OF_DATABASES = ("not backed up", "no good backup", "has shrunk")
+USUAL = ("🔄 Refresh", "📊 Backup Status")
+
+
+def read(state: str, screen: str) -> tuple[list[str], list[str]]:
+    """The lines of a golden screen, and its rows of buttons."""
+    text, _, buttons = (SCREENS / state / f"{screen}.txt").read_text(encoding="utf-8").partition("─" * 24)
+    return text.strip().split("\n"), buttons.strip().split("\n")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_screen_has_the_same_verdict(state: str) -> None:
+    """The line is the same to the letter; where databases are what is wrong, their list bears its mark."""
+    (verdict,) = {read(state, screen)[0][1] for screen in COMMON}
+    mark = verdict.split()[0]
+    listed = read(state, "databases")[0][1]
+    if any(words in verdict for words in OF_DATABASES):
+        assert listed.split()[0] == mark
+    for screen in (*COMMON, "databases"):
+        lines, buttons = read(state, screen)
+        failed = [line for line in lines + buttons if "❌" in line]
+        assert not [line for line in failed if not line.startswith("❌ The last backup")], screen
+        if "no good backup" in verdict:
+            assert "✅ Schedule" not in "\n".join(lines)
+            assert not [row for row in (*lines, *buttons) if "✅" in row and ".db" in row], screen
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_wrong_comes_with_what_helps(state: str) -> None:
+    """A button above the usual ones, a line that says what to do, or, on the menu, Manual Backup."""
+    for screen in COMMON:
+        lines, buttons = read(state, screen)
+        if lines[1].startswith(("🚨", "⚠️")):
+            more = not any(usual in buttons[0] for usual in USUAL)
+            manual = screen == "menu" and ("no good backup" in lines[1] or "backup failed" in lines[1])
+            assert more or manual or any(line.startswith("💡") for line in lines), f"{state}/{screen}"
