@@ -10,6 +10,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 from pydantic import Field
 
+from bot.handlers.alarms import show_databases
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.keyboards import BackupId
@@ -24,6 +25,7 @@ from bot.texts import delivery as words
 class ArchiveAct(StrEnum):
     RESTORE = "r"
     DETAILS = "d"
+    DATABASES = "b"
 
 
 class OfArchive(CallbackData, prefix="arc"):
@@ -35,11 +37,15 @@ class OfArchive(CallbackData, prefix="arc"):
 
 
 def archive_buttons(backup: Backup) -> tuple[NoticeButton, ...]:
-    """Return what can be done with a delivered archive; an old message shows them for good."""
+    """Return what can be done with a delivered archive; an old message shows them for good.
+
+    Where a database has shrunk, all of it is not what anybody wants back: Databases leads to the one before.
+    """
     mark = backup.archive_sha256[:8]
-    return (
-        NoticeButton(text=words.RESTORE, data=OfArchive(act=ArchiveAct.RESTORE, id=backup.id, mark=mark).pack()),
-        NoticeButton(text=words.DETAILS, data=OfArchive(act=ArchiveAct.DETAILS, id=backup.id, mark=mark).pack()),
+    first = (words.DATABASES, ArchiveAct.DATABASES) if backup.shrunken else (words.RESTORE, ArchiveAct.RESTORE)
+    return tuple(
+        NoticeButton(text=text, data=OfArchive(act=act, id=backup.id, mark=mark).pack())
+        for text, act in (first, (words.DETAILS, ArchiveAct.DETAILS))
     )
 
 
@@ -49,6 +55,7 @@ def build_archive_router() -> Router:
     router.callback_query.middleware(ErrorsBelow())
     router.callback_query.register(restore_archive, OfArchive.filter(F.act == ArchiveAct.RESTORE))
     router.callback_query.register(open_archive, OfArchive.filter(F.act == ArchiveAct.DETAILS))
+    router.callback_query.register(show_databases, OfArchive.filter(F.act == ArchiveAct.DATABASES))
     return router
 
 

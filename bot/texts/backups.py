@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from bot.models import (
@@ -22,6 +22,7 @@ from bot.models import (
     Trigger,
     Verdict,
 )
+from bot.services.sealing.keys import BY_PASSPHRASE
 from bot.texts.losses import loss_line
 from bot.texts.markup import FittedList, by_name, name, names, text
 from bot.texts.measures import count, duration, human_size
@@ -52,37 +53,56 @@ _NAMED = 3
 """Recipients that are named where all have a backup; more are a number."""
 
 
-def sizes(backup: Backup) -> str:
-    """Return `3.2 MB → 780 KB (24 %)`."""
-    before, after = backup.source_bytes, backup.archive_bytes
-    ratio = f" ({round(100 * after / before)} %)" if before else ""
-    return f"{human_size(before)} → {human_size(after)}{ratio}"
+def backup_icon(backup: Backup) -> str:
+    """Return the mark of a backup: one that is delivered may hold less than it should."""
+    if backup.state in (BackupState.DELIVERED, BackupState.STORED) and backup.shrunken:
+        return STATE_ICONS[BackupState.PARTIAL]
+    return STATE_ICONS[backup.state]
 
 
 def contents(backup: Backup) -> str:
-    """Return `5 databases, 3.2 MB → 780 KB (24 %)`."""
-    return f"{count(len(backup.databases), 'database')}, {sizes(backup)}"
+    """Return `5 databases, 3.2 MB (780 KB packed)`, or `4 of 5 databases, …` of one that is incomplete."""
+    held = count(len(backup.databases), "database")
+    if backup.skipped:
+        held = f"{len(backup.databases)} of {len(backup.databases) + len(backup.skipped)} databases"
+    return f"{held}, {human_size(backup.source_bytes)} ({human_size(backup.archive_bytes)} packed)"
 
 
-def database_line(database: BackedUp) -> str:
+def checked_contents(backup: Backup) -> str:
+    """Return the same, and that all of it is checked; what is not is among the remarks."""
+    unchecked = any(database.verdict is not Verdict.OK for database in backup.databases)
+    number = f" {len(backup.databases)}" if backup.skipped and len(backup.databases) > 1 else ""
+    return contents(backup) + ("" if unchecked or not backup.databases else f", all{number} checked")
+
+
+def database_line(database: BackedUp, losses: Sequence[Loss] = ()) -> str:
     """Return one database of a backup: its verdict, name and size, and what is not as it should be."""
-    icon = "⚠️" if database.verdict is Verdict.OK and database.remarks else VERDICT_ICONS[database.verdict]
-    line = f"{icon} <code>{name(database.name)}</code> · {human_size(database.bytes)}"
+    remarked = database.verdict is Verdict.OK and (database.remarks or losses)
+    line = f"{'⚠️' if remarked else VERDICT_ICONS[database.verdict]} <code>{name(database.name)}</code>"
+    line += f" · {human_size(database.bytes)}"
+    if losses:
+        line += f" · has shrunk: {text(loss_line(losses), 120)}"
     if database.verdict is not Verdict.OK:
         why = f": {text(database.messages[0], 80)}" if database.messages else ""
         line += f" · {database.verdict}{why}"
     return " · ".join((line, *(text(remark, 100) for remark in database.remarks)))
 
 
+def _lines(backup: Backup) -> Iterator[tuple[bool, str]]:
+    """Yield for each database whether there is nothing to say of it, and its line."""
+    for database in backup.databases:
+        losses = [loss for loss in backup.shrunken if loss.database == database.name]
+        yield database.is_sound and not losses, database_line(database, losses)
+
+
 def database_lines(backup: Backup, most: int = 20) -> FittedList:
     """List the databases of a backup, those with something to say first."""
-    ranked = sorted(backup.databases, key=lambda database: database.is_sound)
-    return FittedList(tuple(map(database_line, ranked)), most)
+    return FittedList(tuple(line for _, line in sorted(_lines(backup), key=lambda each: each[0])), most)
 
 
 def remarked_lines(backup: Backup, most: int = 10) -> FittedList:
     """List those databases of a backup of which there is something to say."""
-    return FittedList(tuple(database_line(database) for database in backup.databases if not database.is_sound), most)
+    return FittedList(tuple(line for sound, line in _lines(backup) if not sound), most)
 
 
 def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int = 10) -> FittedList:
@@ -116,42 +136,24 @@ def _cause(state: str, befallen: Sequence[SkippedRecord]) -> str:
     return f"{whom} {'is' if len(befallen) == 1 else 'are'} {state}"
 
 
-def skipped_heading(skipped: Sequence[SkippedRecord]) -> str | None:
-    """Return the loud line over the skipped databases, None when there are none."""
-    return f"❗️ <b>Incomplete: without {count(len(skipped), 'database')}</b>" if skipped else None
-
-
-def shrunken_heading(shrunken: Sequence[Loss]) -> str | None:
-    """Return the loud line over what a backup holds much less of than the one before, None when there is nothing."""
-    number = len({loss.database for loss in shrunken})
-    return f"❗️ <b>MUCH LESS than before in {count(number, 'database')}</b>" if shrunken else None
-
-
-def shrunken_lines(shrunken: Sequence[Loss], most: int = 10) -> FittedList:
-    """List what fell, one line per database."""
-    lines = (
-        f"📉 {name(database)}: {text(loss_line([loss for loss in shrunken if loss.database == database]), 120)}"
-        for database in dict.fromkeys(loss.database for loss in shrunken)
-    )
-    return FittedList(tuple(lines), most)
-
-
 def check_verdict(backup: Backup) -> str:
-    """Say in one line what was proven about a backup."""
+    """Say in one line how a backup was proven."""
     unchecked = sum(database.verdict is Verdict.UNCHECKED for database in backup.databases)
     full = all(database.method is CheckMethod.FULL for database in backup.databases)
-    proof = "opened again and compared" if backup.sealed else "re-read and compared"
     if unchecked:
-        return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was {proof}"
+        return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was read back and compared"
     same = sum(database.checked_at is not None for database in backup.databases)
-    which = f"{same} of {len(backup.databases)}" if same < len(backup.databases) else "all"
-    earlier = f"; {which} checked earlier, unchanged since" if same else ""
-    return f"🔎 Checked ({'integrity' if full else 'quick'} check{earlier}), archive {proof}"
+    which = f"{same} of {len(backup.databases)} databases are" if same < len(backup.databases) else "all databases are"
+    earlier = f" ({which} unchanged since an earlier one)" if same else ""
+    return f"🔎 {'Integrity' if full else 'Quick'} check{earlier}, archive read back and compared"
 
 
 def seal_line(backup: Backup) -> str | None:
     """Say for whom a backup is sealed; None where it is not."""
-    return f"🔒 Sealed for <code>{text(backup.sealed, 120)}</code>" if backup.sealed else None
+    if not backup.sealed:
+        return None
+    key = "" if backup.sealed == BY_PASSPHRASE else "the key "
+    return f"🔒 Sealed: opens only with {key}<code>{text(backup.sealed, 120)}</code>"
 
 
 def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:

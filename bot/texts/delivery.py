@@ -6,23 +6,14 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from bot.clock import date_time, zone_name
-from bot.models import Backup, Verdict, Volume
-from bot.texts.backups import (
-    check_verdict,
-    contents,
-    database_lines,
-    remarked_lines,
-    seal_line,
-    shrunken_heading,
-    shrunken_lines,
-    skipped_causes,
-    skipped_heading,
-)
-from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, name, names, signed
+from bot.models import Backup, Volume
+from bot.texts.backups import check_verdict, checked_contents, remarked_lines, seal_line, skipped_causes
+from bot.texts.markup import CAPTION_LIMIT, compose, name, names, signed
 from bot.texts.measures import count, instant
 
 RESTORE = "♻️ Restore"
 DETAILS = "🔍 Details"
+DATABASES = "🗄 Databases"
 
 UNKNOWN = (
     "🤷 <b>I no longer know this backup.</b>\nIts archive may be good all the same: forward it to me here, with all its"
@@ -50,42 +41,35 @@ def caption(
         return signed(server, f"🧩 <b>{volume.number}/{volume.total}</b>")
     whole, backup = backup, _followed(backup, followed)
     others = len(whole.databases) + len(whole.skipped) - len(backup.databases) - len(backup.skipped)
-    sound = all(database.is_sound for database in backup.databases)
-    icon = "✅" if sound and not backup.skipped and not backup.shrunken else "⚠️"
+    remarked = remarked_lines(backup, most=6)
+    icon = "⚠️" if remarked.lines or backup.skipped else "✅"
+    what = "Incomplete backup" if whole.skipped else "Backup"
     when = instant(backup.started_at, f"{date_time(backup.started_at, timezone)} {zone_name(timezone)}")
     return compose(
-        signed(server, f"{icon} <b>Backup of {when}</b>"),
-        f"{contents(whole)}{_checked(backup)}",
+        signed(server, f"{icon} <b>{what} of {when}</b>"),
+        f"{checked_contents(whole)}{', 🔒 sealed' if backup.sealed else ''}",
         _names(backup, others),
         f"🧩 {volume.total} files, this is 1/{volume.total}" if volume.total > 1 else None,
-        skipped_heading(backup.skipped),
         skipped_causes(backup.skipped, most=6),
-        shrunken_heading(backup.shrunken),
-        shrunken_lines(backup.shrunken, most=6),
-        remarked_lines(backup, most=6),
+        remarked,
         *(_folded(backup, volume) if in_full else ()),
         limit=CAPTION_LIMIT,
     )
 
 
-def _checked(backup: Backup) -> str:
-    """Say in two words how well checked it is; what could not be is among the remarks."""
-    unchecked = sum(database.verdict is Verdict.UNCHECKED for database in backup.databases)
-    seal = ", 🔒 sealed" if backup.sealed else ""
-    return f"{'' if unchecked or not backup.databases else ', all checked'}{seal}"
-
-
 def _names(backup: Backup, others: int) -> str | None:
-    shown = names([database.name for database in backup.databases], 6)
+    """Return the names; where there is something to say of some, they follow, and the others have their mark here."""
+    shrunken = {loss.database for loss in backup.shrunken}
+    sound = [one.name for one in backup.databases if one.is_sound and one.name not in shrunken]
+    mark = "✅ " if sound and (backup.skipped or len(sound) < len(backup.databases)) else ""
     more = f"{count(others, 'database')} that you do not follow" if others else ""
-    return " and ".join(filter(None, (shown, more))) or None
+    return mark + " and ".join(filter(None, (names(sound, 6), more))) or None
 
 
-def _folded(backup: Backup, volume: Volume) -> tuple[str | FittedList, ...]:
+def _folded(backup: Backup, volume: Volume) -> tuple[str, ...]:
     seal = seal_line(backup)
     return (
         f"<blockquote expandable>{check_verdict(backup)}",
-        database_lines(backup, most=8),
         *([seal] if seal else []),
         f"SHA-256 <code>{backup.archive_sha256[:16]}</code>… of the whole archive",
         f"{_restore_hint(volume, sealed=bool(backup.sealed))}</blockquote>",
@@ -108,7 +92,7 @@ def _restore_hint(volume: Volume, *, sealed: bool) -> str:
     join = f"put {files} into one folder, <code>cat {archive}.* &gt; {archive}</code>"
     if sealed:
         opened = f"<code>age -d -o backup.zip {archive}</code> with the key of your recovery sheet"
-        return f"♻️ By hand: {join}; {opened}" if volume.total > 1 else f"♻️ By hand: {opened}"
+        return f"To restore by hand: {join}; {opened}" if volume.total > 1 else f"To restore by hand: {opened}"
     if volume.total == 1:
-        return "♻️ By hand: unzip; how and where to is in backup_info.txt"
-    return f"♻️ By hand: {join} (or open .001 with 7-Zip); then see backup_info.txt"
+        return "To restore by hand: unzip it, then read backup_info.txt"
+    return f"To restore by hand: {join} (or open .001 with 7-Zip); then see backup_info.txt"

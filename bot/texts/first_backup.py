@@ -7,7 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import Status
-from bot.texts.backups import contents, database_lines, delivered_to, names_of, skipped_causes, skipped_heading
+from bot.texts.backups import checked_contents, database_lines, delivered_to, names_of, skipped_causes
 from bot.texts.markup import FittedList, compose, name, sentence, text
 from bot.texts.measures import count, human_size, next_run
 from bot.texts.schedule_words import in_words
@@ -41,14 +41,13 @@ def protected(status: Status, amount: Amount, timezone: ZoneInfo, *, kept: tuple
     planned = f" · {text(words, 60)}" if words else ""
     return compose(
         f"{'⚠️' if made.skipped else '🎉'} <b>The first backup is made</b>",
-        f"{contents(made)}, proven by reading it back",
+        f"{checked_contents(made)} and read back",
         database_lines(made, most=8),
-        skipped_heading(made.skipped),
         skipped_causes(made.skipped, most=4),
         "",
         f"📬 {sentence(delivered_to(status.latest_deliveries, names))}" if status.latest_deliveries else None,
         f"⏭ Next {next_run(status.next_run_at, now, timezone)}{planned}" if status.next_run_at else None,
-        f"🗄 On the server's disk: the newest {kept[0]}, for {count(kept[1], 'day')}",
+        f"🗄 Kept on the server for {count(kept[1], 'day')}, at most {kept[0]}",
         _much(amount) if amount.is_much else None,
         _invitation(status, username),
     )

@@ -14,14 +14,15 @@ from bot.texts.backups import (
     STATE_ICONS,
     STATE_WORDS,
     asked_by,
+    backup_icon,
     check_verdict,
+    checked_contents,
     contents,
     database_lines,
     delivered_to,
     delivery_line,
     in_some_chat,
     seal_line,
-    skipped_heading,
     skipped_lines,
     state_words,
     unchanged_line,
@@ -61,7 +62,7 @@ def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule:
 
 _MEANINGS = {
     STATE_ICONS[BackupState.STORED]: "stored, not sent",
-    STATE_ICONS[BackupState.PARTIAL]: "incomplete, or not delivered to all",
+    STATE_ICONS[BackupState.PARTIAL]: "incomplete, shrunken, or not delivered to all",
     STATE_ICONS[BackupState.FAILED]: "failed",
     STATE_ICONS[BackupState.INTERRUPTED]: "interrupted",
     "📌": "pinned",
@@ -80,7 +81,7 @@ def _marks(backup: Backup, *, by_rule: bool) -> tuple[str, ...]:
     away = backup.proven and not backup.on_disk
     where = "🚫" if backup.fault else "🟰" if backup.same_as is not None else "☁️" if away else ""
     marks = (
-        STATE_ICONS[backup.state],
+        backup_icon(backup),
         "📌" * backup.pinned,
         "🗓" * by_rule,
         "📝" * bool(backup.note),
@@ -99,14 +100,13 @@ def details(
     state = state_words(backup, details.deliveries, names)
     telling = [one for one in details.deliveries if not one.received or any(v.deleted_at for v in one.volumes)]
     return compose(
-        f"{STATE_ICONS[backup.state]} <b>Backup {backup.id}</b> · {state}{pinned}",
+        f"{backup_icon(backup)} <b>Backup {backup.id}</b> · {state}{pinned}",
         f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}",
         _AHEAD if is_ahead(backup.started_at, now) else None,
         text(backup.error, 800) if backup.error else None,
         f"📝 {text(backup.note, 300)}" if backup.note else None,
         *(_held(backup) if backup.proven else ()),
         "",
-        skipped_heading(backup.skipped) if backup.proven else None,
         skipped_lines(backup.skipped),
         database_lines(backup),
         "",
@@ -119,7 +119,7 @@ def details(
 
 
 def _held(backup: Backup) -> tuple[str, ...]:
-    return (contents(backup), check_verdict(backup), *filter(None, (seal_line(backup), unchanged_line(backup))))
+    return (checked_contents(backup), *filter(None, (seal_line(backup), unchanged_line(backup))))
 
 
 def _archive(details: BackupDetails) -> str:
@@ -127,6 +127,7 @@ def _archive(details: BackupDetails) -> str:
     backup = details.backup
     volumes = f" in {details.volumes} volumes" if details.volumes > 1 else ""
     return folded(
+        check_verdict(backup),
         f"<code>{name(backup.archive_name, 60)}</code>{volumes}",
         f"SHA-256 <code>{backup.archive_sha256}</code>",
         *([f"On the server: <code>{name(command, 120)}</code>"] if (command := restore_command(details)) else []),
@@ -157,7 +158,7 @@ def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str
     until = details.backup.keep_until
     if until is not None and details.backup.kept_for_now(now) and not details.backup.pinned:
         return f"🛟 Kept until {local_day(until, timezone)}. 📌 Pin keeps it for good."
-    return f"🗄 {sentence(text(details.retention, 250))}" if details.retention else "🗄 On the server's disk."
+    return f"🗄 Kept: {text(details.retention, 250)}" if details.retention else "🗄 On the server's disk."
 
 
 def confirm_delete(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:

@@ -18,7 +18,7 @@ from bot.services.inbox.upload_view import (
     UploadPhase,
     UploadView,
 )
-from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines
+from bot.texts.backups import VERDICT_ICONS, skipped_lines
 from bot.texts.markup import FittedList, compose, hint, name, text
 from bot.texts.measures import bar, count, duration, human_size, moment, percent_bar, rows_in
 
@@ -203,7 +203,7 @@ def _ready(upload: UploadView, found: UploadContents, now: datetime, timezone: Z
         _identity(found, now, timezone),
         "",
         FittedList(tuple(_database(one) for one in found.databases), 15),
-        skipped_heading(found.skipped),
+        f"⚠️ <b>Incomplete: without {count(len(found.skipped), 'database')}</b>" if found.skipped else None,
         skipped_lines(found.skipped, detail=100, most=5),
         FittedList(tuple(f"⚠️ {text(warning, 300)}" for warning in found.warnings), 5),
         _proof(found),

@@ -12,13 +12,11 @@ from bot.models import Backup, BackupState, Delivery, Recipient, RestoreProgress
 from bot.texts import restoring
 from bot.texts.backups import (
     asked_by,
-    check_verdict,
-    contents,
+    checked_contents,
     delivered_to,
     not_delivered_to,
     owed_lines,
     remarked_lines,
-    skipped_heading,
     skipped_lines,
     unchanged_line,
 )
@@ -116,11 +114,9 @@ def result(
     return compose(
         headline,
         when,
-        contents(backup),
-        check_verdict(backup),
+        checked_contents(backup),
         unchanged_line(backup),
         "",
-        skipped_heading(backup.skipped),
         skipped_lines(backup.skipped),
         remarked_lines(backup),
         f"📬 {sentence(delivered_to(deliveries, names))}",

@@ -144,7 +144,7 @@ async def test_a_press_while_the_scheduled_run_is_on_follows_that_one_to_its_end
     office.manager.end(skipped=True)
     await office.time.pass_by(1)
     result = await office.ann.wait_for(lambda seen: "Backup incomplete" in seen.text)
-    assert "Incomplete: without 1 database" in result.text
+    assert "2 of 3 databases" in result.text
     assert "shop.db: It is damaged: database disk image is malformed." in result.text
     assert office.manager.requests == []
 

@@ -156,5 +156,5 @@ async def test_a_menu_survives_hostile_names(office: Office) -> None:
     names = tuple(samples.database(f"{number}{samples.NASTY}") for number in range(60))
     office.manager.backups[2] = samples.backup(2, databases=names, skipped=tuple(map(samples.skipped, [samples.NASTY])))
     office.manager.deliveries[2] = ()
-    await office.opened("Backup Status", "All 60 backed up")
+    await office.opened("Backup Status", "60 databases backed up")
     await office.click("🗄 Databases", "All 60 backed up")

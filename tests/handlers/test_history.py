@@ -70,11 +70,11 @@ async def test_one_backup_is_shown_in_full_and_leads_back_to_its_page(years: Off
         "✅ Backup 2 · delivered",
         "database_backup_20260713_120000.zip",
         "✅ users.db · 1.1 MB",
-        "Checked (integrity check), archive re-read and compared",
+        "Integrity check, archive read back and compared",
         f"SHA-256 {'1f' * 32}",
         ", not to user 77",
         "user 77 must open the bot and press Start",
-        "Kept: it is the newest one",
+        "Kept: the newest proven backup",
     ):
         assert words in shown
     command = "sqlite-courier restore database_backup_20260713_120000.zip --in-place"

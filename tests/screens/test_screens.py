@@ -23,7 +23,7 @@ async def keep_common(golden: Golden, place: Gallery) -> None:
     """The screens at which people look in every state."""
     golden.keep("menu", await place.screen(MENU))
     golden.keep("status", await place.screen(MENU, "📊 Backup Status"))
-    golden.keep("health", await place.screen(MENU, "🩺 System Health"))
+    golden.keep("health", await pressed(place.ann, "🩺 System Health", await place.screen(MENU), "Measured at"))
     golden.keep("databases", await place.screen(MENU, "🗄 Databases"))
 
 

@@ -186,7 +186,7 @@ class FakeManager:
         return BackupDetails(
             backup=self._backup(backup_id),
             deliveries=self.deliveries.get(backup_id, ()),
-            retention="kept: it is the newest one",
+            retention="the newest proven backup",
             volumes=1,
             restorable=self._backup(backup_id).sound,
         )

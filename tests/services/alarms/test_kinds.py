@@ -201,7 +201,7 @@ async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_ba
     )
     assert await scene.pass_time(HOUR, scene.back_up) == []
     assert "holds as much as before again" in texts_of(scene.ann)[-1]
-    assert "MUCH LESS" not in [message for message in scene.ann.messages if message.document][-1].text
+    assert "has shrunk" not in [message for message in scene.ann.messages if message.document][-1].text
 
 
 async def test_backups_learned_from_the_chat_are_no_level(scene: Scene) -> None:

@@ -124,7 +124,7 @@ async def test_trouble_is_never_skipped(make_house: MakeHouse) -> None:
     house.shop.rename(house.folder / "elsewhere.db")
     await house.hours(None, None)
     assert len(archives(house.ann)) == 3
-    assert all("Incomplete: without" in message.text for message in archives(house.ann)[1:])
+    assert all("Incomplete backup" in message.text for message in archives(house.ann)[1:])
     assert len([m for m in texts(house.ann) if "🚨" in m.text and not m.silent]) == 1
 
 
