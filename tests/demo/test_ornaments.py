@@ -59,3 +59,15 @@ async def test_an_old_server_has_no_colours(standin: StandIn, bot: Bot, ann: Per
     standin.set_version(9, 3)
     await bot.send_message(11, "x", reply_markup=keyboard(style="danger"))
     assert ann.last.buttons[0][0].style is None
+
+
+@pytest.mark.parametrize(("links", "fits"), [(1000, True), (1093, False)])
+async def test_markup_counts_too_where_it_is_much(bot: Bot, ann: Person, links: int, fits: bool) -> None:
+    """32 KiB of text with its tags are read, however little of it is shown."""
+    text = '<a href="https://x.org/">x</a>' * links
+    if fits:
+        await bot.send_message(11, text)
+        assert ann.last.text == "x" * links
+    else:
+        with pytest.raises(TelegramBadRequest, match="text is too long"):
+            await bot.send_message(11, text)

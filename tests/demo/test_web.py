@@ -42,6 +42,10 @@ async def test_a_visitor_backs_up_restores_and_gets_a_lost_server_back() -> None
     async with served() as (url, _), Browser.opened() as visitor:
         await visitor.open(url)
         await visitor.until(f"{ARCHIVES}.length == 1")  # the hourly run
+        await visitor.click(button("Recovery command"))  # below the pinned list
+        await visitor.until(
+            f"{ANN}.querySelector('.toast').textContent == 'Copied: sqlite-courier recover --admin 101'"
+        )
         await visitor.type(f"{ANN}.querySelector('.text')", "/admin\n")
         await visitor.click(button("Database Backup"))
         await visitor.click(button("Manual Backup"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.demo.stand_in.content import MARKUP_BYTES
 from bot.models import (
     NO_REASON,
     OTHER,
@@ -185,4 +186,5 @@ def fits(html: str) -> str:
     parser.close()
     assert not parser.open
     assert 0 < length(html) <= MESSAGE_LIMIT
+    assert len(html.encode()) <= MARKUP_BYTES
     return plain(html)

@@ -19,6 +19,7 @@ from bot.demo.stand_in.multipart import Body
 from bot.demo.stand_in.refusals import bad_request
 from bot.demo.stand_in.state import BotAccount, Json, State, StoredFile
 
+MARKUP_BYTES = 1 << 15
 TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
 BUTTON_DATA_BYTES = 64
@@ -46,7 +47,9 @@ def given(value: Any) -> Any:
 def read_text(
     exchange: Exchange, text: str | None, parse_mode: Any, entities: list[MessageEntity] | None
 ) -> FormattedText:
-    """The text as a phone shows it; 400 for markup that can't be parsed."""
+    """The text as a phone shows it; 400 for markup that can't be parsed, or is too long before that."""
+    if len((text or "").encode()) > MARKUP_BYTES:
+        raise bad_request("text is too long")
     match (given(parse_mode) or "").lower():
         case "html":
             try:
