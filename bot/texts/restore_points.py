@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.clock import date_time, zone_name
@@ -36,9 +36,7 @@ def pinned_caption(
     return compose(
         f"📌 {headline(status, timezone)}",
         f"As of {instant(status.now, f'{date_time(status.now, timezone)} {zone_name(timezone)}')}",
-        f"Last good backup {instant(proven.started_at, date_time(proven.started_at, timezone))}: {contents(proven)}"
-        if proven
-        else "No good backup yet.",
+        f"Last good backup {_at(proven.started_at, timezone)}: {contents(proven)}" if proven else "No good backup yet.",
         seal_line(proven) if proven else None,
         f"📬 {sentence(delivered_to(status.latest_deliveries, names_of(status.recipients)))}"
         if proven and status.latest_deliveries
@@ -49,7 +47,7 @@ def pinned_caption(
         _paused_moment(status.paused, timezone) if status.paused else None,
         f"🗓 {sentence(text(in_words(status.schedule)))}"
         + (f", chosen in chat by {by_name(status.overridden.set_by)}" if status.overridden else ""),
-        f"⏭ Next backup {date_time(status.next_run_at, timezone)}" if status.next_run_at else None,
+        f"⏭ Next backup {_at(status.next_run_at, timezone)}" if status.next_run_at else None,
         None if status.receives else ONLY_SENDS,
         "",
         _span(points, timezone),
@@ -82,15 +80,15 @@ def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:
 
 
 def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
-    when = f"{date_time(drill.at, timezone)}, {drill.source.words}"
+    when = f"{_at(drill.at, timezone)}, {drill.source.words}"
     if drill.ok and not drill.opened:
         return f"🔒 Read back {when}: {_NOT_OPENED}"
     return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill.detail, 200)}"
 
 
 def _paused_moment(paused: Override, timezone: ZoneInfo) -> str:
-    until = f"until {date_time(paused.until, timezone)}" if paused.until else "until resumed"
-    return f"⏸ Paused by {by_name(paused.set_by)} since {date_time(paused.set_at, timezone)}, {until}"
+    until = f"until {_at(paused.until, timezone)}" if paused.until else "until resumed"
+    return f"⏸ Paused by {by_name(paused.set_by)} since {_at(paused.set_at, timezone)}, {until}"
 
 
 def _span(points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
@@ -98,7 +96,9 @@ def _span(points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
         return "🗂 No restore point in this chat yet."
     newest, oldest = max(points, key=lambda point: point.at), min(points, key=lambda point: point.at)
     if newest is oldest:
-        return f"🗂 1 restore point, of {date_time(newest.at, timezone)}"
-    return (
-        f"🗂 {count(len(points), 'restore point')}, {date_time(oldest.at, timezone)} to {date_time(newest.at, timezone)}"
-    )
+        return f"🗂 1 restore point, of {_at(newest.at, timezone)}"
+    return f"🗂 {count(len(points), 'restore point')}, {_at(oldest.at, timezone)} to {_at(newest.at, timezone)}"
+
+
+def _at(then: datetime, timezone: ZoneInfo) -> str:
+    return instant(then, date_time(then, timezone))
