@@ -57,7 +57,7 @@ def test_callback_data_fits_and_holds_no_name() -> None:
 
 
 def test_colour_is_for_the_main_button_and_for_danger_alone() -> None:
-    """No keyboard has two main buttons, and nothing in the code asks for another colour (golden screens add theirs)."""
+    """No keyboard has two main buttons, and the code knows no other colour; the world watches all tests."""
     for markup in every_keyboard():
         styles = Counter(button.style for row in markup.inline_keyboard for button in row)
         assert styles[ButtonStyle.PRIMARY] <= 1

@@ -18,6 +18,7 @@ from bot.demo.stand_in.refusals import RefusalError
 from bot.demo.stand_in.server import Server
 from bot.demo.stand_in.state import State, StoredFile
 from bot.demo.waiting import Changes
+from tests.world.colours import misused_colours
 
 PER_MINUTE = 20
 BAD_GATEWAY = (
@@ -211,7 +212,10 @@ class Rule:
 
 
 class FaultyServer(Server):
-    """A server in which calls go wrong by rules, the earlier one first. `limits` bounds what is sent to a chat."""
+    """A server in which calls go wrong by rules, the earlier one first. `limits` bounds what is sent to a chat.
+
+    Whatever a bot draws on it in any test is held to what colours mean: to misuse one is a violation.
+    """
 
     def __init__(self, state: State, *, local: bool = False) -> None:
         super().__init__(state, local=local)
@@ -236,8 +240,10 @@ class FaultyServer(Server):
             if fault.truncate_at is not None:
                 self._truncated[call] = fault.truncate_at
                 break
-        if self.limits and stage is CallStage.CALL:
-            self._limit(call)
+        if stage is CallStage.CALL:
+            self.violations += misused_colours(call)
+            if self.limits:
+                self._limit(call)
 
     def _limit(self, call: Call) -> None:
         """A message a second into a chat, and twenty messages and edits a minute; real figures are not published."""

@@ -43,8 +43,6 @@ class Golden:
         """Compare a screen with `STATE/NAME.txt`; it has to fit a phone unless it may be `long`."""
         text = self._stable(screen if isinstance(screen, str) else _drawn(screen))
         self._drawn[name] = text
-        if not isinstance(screen, str) and (fault := _misused_colours(screen)):
-            self._faults.append(f"{self.state}/{name}: {fault}")
         lines, characters = _size(text)
         if not long and (lines > LINES or characters > CHARACTERS):
             self._faults.append(
@@ -95,16 +93,6 @@ def _drawn(message: Message) -> str:
 def _drawn_button(button: Button) -> str:
     """A button by its label, one that copies with what it copies."""
     return f"[{button.text}]" if button.copies is None else f"[{button.text} ⧉ {button.copies}]"
-
-
-def _misused_colours(message: Message) -> str:
-    """What is wrong with the colours of the buttons: one is the main one, those in red stop or destroy something."""
-    styles = [(button.style, button.text) for row in message.buttons for button in row if button.style]
-    main = [text for style, text in styles if style == "primary"]
-    unknown = [text for style, text in styles if style not in ("primary", "danger")]
-    if len(main) > 1 or unknown:
-        return f"colour is for the one main button and for danger, not for {unknown or main}"
-    return ""
 
 
 def _marked(quote: str, mark: str) -> list[str]:
