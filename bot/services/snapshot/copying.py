@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -80,7 +79,7 @@ class Copying:
 
     async def _attempt(self) -> Snapshot:
         deadline = time.monotonic() + self.busy_timeout
-        os.truncate(self.file, 0)
+        self._empty()
         try:
             try:
                 return await self._copy(deadline)
@@ -94,6 +93,16 @@ class Copying:
                 )
         except FAULTS as error:
             raise refusal(self.database.path, error, waited=self.busy_timeout) from error
+
+    def _empty(self) -> None:
+        """Let nothing of an attempt before be in the file.
+
+        Not by truncating it, not even where it is empty: ext4 brings what was ever truncated to the disk as soon as it
+        is closed (auto_da_alloc), and a copy that is gone in seconds need not be written to a disk at all.
+        """
+        if self.file.stat().st_size:
+            self.file.unlink()
+            create_private(self.file).close()
 
     async def _repair(self, deadline: float) -> None:
         """Let SQLite roll the hot journal back: the one thing that writes to a source, and only when allowed."""
@@ -126,7 +135,7 @@ class Copying:
                     return _warned(await self._copy_idle(state, deadline), warning_about(state, doubt, wal=wal))
                 except _MovedError:
                     moved = True
-                    os.truncate(self.file, 0)
+                    self._empty()
             await asyncio.sleep(_BETWEEN_SIGHTINGS)  # its application may be about to open or to close it
         if hidden is not None:
             raise hidden

@@ -77,6 +77,15 @@ async def test_copies_are_private(home: Path, into: Path) -> None:
     assert stat.S_IMODE(into.stat().st_mode) == 0o700
 
 
+async def test_no_copy_is_ever_truncated(home: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ext4 brings a file that was truncated, were it empty, to the disk once it is closed; a copy is gone by then."""
+    path = make_bank(home / "bank.db", "wal", filler=10)
+    truncated = list[object]()
+    monkeypatch.setattr(os, "truncate", lambda *what: truncated.append(what))
+    await snap(path, into)
+    assert truncated == []
+
+
 async def test_the_event_loop_stays_free(home: Path, into: Path) -> None:
     """Other tasks go on while a copy stands still."""
     path = make_bank(home / "bank.db", "delete", filler=10)
