@@ -132,7 +132,7 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
 def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names) -> None:
     """Print one backup; `names` are those of the recipients."""
     backup = details.backup
-    out.print(f"[bold]Backup {backup.id}[/]  {_state(backup)}  {_time(backup.started_at, timezone)} "
+    out().print(f"[bold]Backup {backup.id}[/]  {_state(backup)}  {_time(backup.started_at, timezone)} "
               f"({backup.trigger}, {escape(backup.requested_by)})")  # fmt: skip
     if backup.proven:
         where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"

@@ -9,13 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from enum import Enum
+from functools import cache
 from io import TextIOWrapper
 from textwrap import wrap
 from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
 
 from bot.errors import CourierError
 from bot.models import Delivery, Progress, RecipientStatus, RestoreProgress, RestoreStage, SkippedRecord, Stage
@@ -24,12 +21,26 @@ from bot.words.outcomes import reason_words
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.console import Console
     from rich.progress import TaskID
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
 _LABEL = 40
+
+
+@cache
+def out() -> Console:
+    """Standard output; rich, which takes 2 MB, is imported by whoever prints."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(highlight=False)
+
+
+@cache
+def err() -> Console:
+    """Standard error."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(stderr=True, highlight=False)
 
 
 def prepare() -> None:
@@ -40,12 +51,12 @@ def prepare() -> None:
 
 
 def say(line: str) -> None:
-    out.print(line, markup=False, soft_wrap=True)
+    out().print(line, markup=False, soft_wrap=True)
 
 
 def tell(sentence: str) -> None:
     """Print a sentence, on a terminal broken between its words; a path or a link stays whole."""
-    out.print(_broken(sentence, out), markup=False, soft_wrap=True)
+    out().print(_broken(sentence, out()), markup=False, soft_wrap=True)
 
 
 def _broken(sentence: str, console: Console) -> str:
@@ -73,8 +84,10 @@ def print_error(error: CourierError) -> None:
 
 
 def _remark(style: str, what: str, line: str) -> None:
-    rest = _broken(f"{what} {line}", err).removeprefix(what)
-    err.print(f"[{style}]{escape(what)}[/]{escape(rest)}", soft_wrap=True)
+    from rich.markup import escape  # noqa: PLC0415
+
+    rest = _broken(f"{what} {line}", err()).removeprefix(what)
+    err().print(f"[{style}]{escape(what)}[/]{escape(rest)}", soft_wrap=True)
 
 
 def print_result(value: object, *, json: bool, printed: Callable[[], None]) -> None:
@@ -90,11 +103,13 @@ def print_table(titles: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
 
     Only the last column is folded where the terminal is too narrow, between words: no name is ever broken.
     """
+    from rich.text import Text  # noqa: PLC0415
+
     names = [Text(title.lstrip(">"), style="bold") for title in titles]
     table = [names, *([Text.from_markup(cell) for cell in row] for row in rows)]
     widths = [max(cell.cell_len for cell in column) for column in zip(*table, strict=True)][:-1]
     longest = max(Text(word).cell_len for row in table for word in row[-1].plain.split() or ("",))
-    gap = 2 if sum(widths) + 2 * len(widths) + longest <= out.width else 1
+    gap = 2 if sum(widths) + 2 * len(widths) + longest <= out().width else 1
     start = sum(widths) + gap * len(widths)
     for *cells, last in table:
         line = Text()
@@ -103,9 +118,9 @@ def print_table(titles: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
             line.append(free if title.startswith(">") else "")
             line.append_text(cell)
             line.append(("" if title.startswith(">") else free) + " " * gap)
-        parts = [part for each in last.plain.split("\n") for part in _words(each, max(out.width - start, longest))]
+        parts = [part for each in last.plain.split("\n") for part in _words(each, max(out().width - start, longest))]
         line.append(parts[0], style=last.style)
-        out.print(line, soft_wrap=True)
+        out().print(line, soft_wrap=True)
         for part in parts[1:]:
             say(" " * start + part)
 
@@ -179,7 +194,7 @@ def byte_progress(*, quiet: bool, label: str) -> Iterator[Callable[[int, int], N
 @contextmanager
 def _bars(*, quiet: bool) -> Iterator[Callable[[str, str, int, int], None]]:
     """Give a function that moves the bar of a key: its label, how much is done, and of how much."""
-    if quiet or not err.is_terminal:
+    if quiet or not err().is_terminal:
         yield lambda _key, _label, _done, _total: None
         return
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -190,7 +205,7 @@ def _bars(*, quiet: bool) -> Iterator[Callable[[str, str, int, int], None]]:
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
-        console=err,
+        console=err(),
         transient=True,
     ) as bars:
         tasks: dict[str, TaskID] = {}

@@ -48,7 +48,7 @@ def _rows(change: DatabaseChange) -> str:
 
 
 def _print_change(change: DatabaseChange) -> None:
-    output.out.print(
+    output.out().print(
         f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({restore_plan.method(change)})",
         soft_wrap=True,
     )
@@ -77,7 +77,7 @@ def _print_change(change: DatabaseChange) -> None:
     if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
         output.say(f"  {change.in_use_means}")
     for lost in change.lost:
-        output.out.print(f"  [red]{escape(lost)} will be lost[/]", soft_wrap=True)
+        output.out().print(f"  [red]{escape(lost)} will be lost[/]", soft_wrap=True)
 
 
 def _count(rows: int | None) -> str:

@@ -13,8 +13,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from bot.config import alarms, destinations, sealing, telegram, values
 from bot.config.faults import explained, missing
@@ -40,16 +49,17 @@ _Folder = Annotated[Path, BeforeValidator(values.folder)]
 _NONE = SecretStr("")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What the operator decided. Attributes are the variables' names in lower case, save `send_owed` (OWED).
 
     `load_settings` is the way to read them from the environment and .env; built directly, only arguments count.
     `deliver_to` is never empty while there are admins. Paths are absolute; seconds and MiB where numbers have a unit.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
-    given: Given = Field(default_factory=Given, repr=False, exclude=True)  # no setting: where the values came from
+    # No setting: where the values came from.
+    given: InstanceOf[Given] = Field(default_factory=Given, repr=False, exclude=True)
 
     bot_token: Annotated[
         SecretStr, Secret(check=telegram.bot_token, shown=telegram.shown_token, hide=telegram.hide_token)
@@ -182,18 +192,6 @@ class Settings(BaseSettings):
     def keys(self) -> Keys:
         """What opens sealed archives here. Raises SealError where the file of them can't be read any more."""
         return sealing.keys_of(self.age_identity_file, self.age_passphrase)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments alone, what was gathered too: pydantic's own readers keep no account of places and faults."""
-        return (init_settings,)
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:

@@ -18,7 +18,7 @@ BLOCKS = {" ": (False, False), "▀": (True, False), "▄": (False, True), "█"
 def shown(monkeypatch: pytest.MonkeyPatch, *, width: int = 80, encoding: str = "utf-8", **console: object) -> list[str]:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", file)
-    monkeypatch.setattr(output, "out", Console(file=file, width=width, highlight=False, **console))  # type: ignore[arg-type]
+    monkeypatch.setattr(output, "out", lambda: Console(file=file, width=width, highlight=False, **console))  # type: ignore[arg-type]
     show_link(LINK, "Open this:")
     file.seek(0)
     lines = file.read().splitlines()

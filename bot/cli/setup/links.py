@@ -16,9 +16,9 @@ _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (Tru
 def show_link(link: str, what: str) -> None:
     """Print `what` the link is for, its QR code where there is room for one, and the link itself in a line."""
     output.tell(what)
-    if output.out.is_terminal:
+    if output.out().is_terminal:
         for line in _drawn(link):
-            output.out.print(line, soft_wrap=True)
+            output.out().print(line, soft_wrap=True)
     output.say(f"  {link}")
 
 
@@ -33,11 +33,11 @@ def _drawn(link: str) -> Sequence[Text | str]:
 
     code = segno.make(link, error="l", micro=False, boost_error=False)
     rows = [[bool(module) for module in row] for row in code.matrix_iter(border=_QUIET)]
-    colours = output.out.color_system is not None and not output.out.no_color
+    colours = output.out().color_system is not None and not output.out().no_color
     if not _blocks():
         drawn = ["".join("  " if module else "##" for module in row) for row in rows]
-        return drawn if len(rows) * 2 <= output.out.width else []
-    if len(rows) > output.out.width:
+        return drawn if len(rows) * 2 <= output.out().width else []
+    if len(rows) > output.out().width:
         return []
     if len(rows) % 2:
         rows.append([False] * len(rows))
