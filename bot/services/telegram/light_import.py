@@ -6,7 +6,11 @@ of them are used. Light, it takes 36 MB and 0.6 s (aiogram 3.31, pydantic 2.13).
 
 from __future__ import annotations
 
+import ssl
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from loguru import logger
 
@@ -35,7 +39,7 @@ def import_aiogram() -> None:
 
 def _import_light() -> None:
     late = LateModules(("aiogram.types", "aiogram.methods"), users=("aiogram.client.bot",))
-    with late.installed():
+    with late.installed(), _certificates_put_off():
         from aiogram import methods, types  # noqa: PLC0415 - this is the place
         from aiogram.client import bot  # noqa: PLC0415
     if not late.rebuilds or any(one is not late.rebuilds[0] for one in late.rebuilds):
@@ -51,3 +55,31 @@ def _import_light() -> None:
         raise RuntimeError("a message is not read as it should be")
     if types.Sticker.__pydantic_complete__:
         raise RuntimeError("a type is built together with all that it may hold")
+
+
+@contextmanager
+def _certificates_put_off() -> Iterator[None]:
+    """Let TLS contexts that are made meanwhile read the system's certificates when they first wrap a connection.
+
+    aiohttp makes two at its import, 1.7 MB, and aiogram one of its own: the others serve a proxy and a watchdog alone.
+    """
+
+    def put_off(context: ssl.SSLContext) -> None:
+        def reading(wrap: str) -> Callable[..., Any]:
+            def wrapped(*args: Any, **how: Any) -> Any:
+                for name in wraps:
+                    vars(context).pop(name, None)
+                context.set_default_verify_paths()
+                return getattr(context, wrap)(*args, **how)
+
+            return wrapped
+
+        wraps = ("wrap_bio", "wrap_socket")
+        for name in wraps:
+            setattr(context, name, reading(name))
+
+    ssl.SSLContext.set_default_verify_paths = put_off  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        del ssl.SSLContext.set_default_verify_paths  # its base class has it

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.world.places import certificate
 
 DESCRIBE = """
 import enum
@@ -122,10 +126,12 @@ print(json.dumps({"modules": modules, "answered": answered, "told": told}))
 """
 
 
-def run(code: str, *, path: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+def run(code: str, *, path: Path | None = None, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
     """Run it in a process of its own: an import happens once."""
     inserted = f"import sys; sys.path.insert(0, {str(path)!r})\n" if path else ""
-    return subprocess.run([sys.executable, "-c", inserted + code], capture_output=True, text=True, check=check)
+    return subprocess.run(
+        [sys.executable, "-c", inserted + code], capture_output=True, text=True, check=check, env={**os.environ, **more}
+    )
 
 
 def side_by_side(*codes: str) -> list[Any]:
@@ -162,6 +168,34 @@ eval("lambda: SendMassage", vars(aiogram.client.bot))()
 def test_whoever_imports_aiogram_imports_it_light(module: str) -> None:
     imported = run(f"import {module}, sys\nprint(sum(name.startswith('aiogram.') for name in sys.modules))")
     assert int(imported.stdout) < 350
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_aiohttp_trusts_whom_the_system_trusts(trusted: bool, tmp_path: Path) -> None:
+    """A watchdog and a proxy are reached by its own context, whose certificates are read when it is first used."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server_tls, _ = certificate(tmp_path)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server_tls) as server:
+        port = server.sockets[0].getsockname()[1]
+        code = f"""
+import asyncio, bot.services.telegram, aiohttp
+async def ask():
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.get("https://127.0.0.1:{port}") as response:
+                print(response.status)
+asyncio.run(ask())
+"""
+        more = {"SSL_CERT_FILE": str(tmp_path / "cert.pem")} if trusted else {}
+        done = await asyncio.to_thread(run, code, check=False, **more)
+    assert done.stdout == ("204\n204\n" if trusted else "")
+    assert ("certificate verify failed" in done.stderr) is not trusted
 
 
 def test_an_aiogram_that_builds_its_types_otherwise_is_imported_as_it_is(tmp_path: Path) -> None:
