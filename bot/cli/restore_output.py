@@ -106,7 +106,7 @@ def print_restored(result: RestoreResult, timezone: ZoneInfo) -> None:
         if database.kept is not None:
             output.say(f"  as it was before, which is in no backup, it is kept as {database.kept}")
     if result.safety is not None:
-        kept = restoring.safety_line(result.safety.id, result.safety.keep_until, timezone)
+        kept = restoring.safety_line(result.safety.id, result.safety.keep_until, timezone, result.act)
         output.say(f"{kept} ({result.safety.archive_name}).")
     if result.undoable:
         output.say("`sqlite-courier restore --undo` brings it back.")

@@ -45,13 +45,13 @@ def database_key(name: str) -> str:
 
 def picture_buttons() -> Row:
     """Return the buttons to the pictures, where the extra `charts` is there, and to the report."""
-    pictures = [button("📈 Pictures", PictureButton())] if can_draw() else []
+    pictures = [button("📈 Charts", PictureButton())] if can_draw() else []
     return [*pictures, button("📄 Report", ReportButton())]
 
 
 def picture_of(name: str) -> Row:
     """Return the button to the picture of one database; none where the extra `charts` is not installed."""
-    return [button("📈 Picture", PictureButton(key=database_key(name)))] if can_draw() else []
+    return [button("📈 Chart", PictureButton(key=database_key(name)))] if can_draw() else []
 
 
 def under_picture(shown: PictureButton) -> InlineKeyboardMarkup:

@@ -121,10 +121,10 @@ def quiet_hours(quiet: QuietHours | None) -> InlineKeyboardMarkup:
     if quiet is not None:
         start, end = quiet.start, quiet.end
         rows += [
-            hours_button(f"From {_wall(start - STEP)}", start - STEP, end, alarms=alarms)
-            + hours_button(f"From {_wall(start + STEP)}", start + STEP, end, alarms=alarms),
-            hours_button(f"Until {_wall(end - STEP)}", start, end - STEP, alarms=alarms)
-            + hours_button(f"Until {_wall(end + STEP)}", start, end + STEP, alarms=alarms),
+            hours_button(f"Start −{STEP} min", start - STEP, end, alarms=alarms)
+            + hours_button(f"Start +{STEP} min", start + STEP, end, alarms=alarms),
+            hours_button(f"End −{STEP} min", start, end - STEP, alarms=alarms)
+            + hours_button(f"End +{STEP} min", start, end + STEP, alarms=alarms),
             hours_button("🔔 Let alarms sound" if alarms else "🔕 Silence alarms too", start, end, alarms=not alarms),
             [button("No quiet hours", NoQuiet())],
         ]
@@ -148,7 +148,7 @@ def databases(preferences: MyMessages, page: int) -> InlineKeyboardMarkup:
     rows = []
     for name in shown:
         chosen = preferences.choice.follows({name})
-        label = f"{'✅' if chosen else '▫️'} {shortened(name, 40)}"
+        label = f"{'☑️' if chosen else '▫️'} {shortened(name, 40)}"
         rows.append([button(label, Follow(key=key_of(name), wanted=not chosen, page=page))])
     pages = turn_pages(page, lambda number: MyDatabases(page=number), more=more)
     everything = None if preferences.choice.databases is None else [button("All databases", FollowAll())]

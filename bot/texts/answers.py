@@ -32,9 +32,10 @@ LOG_ON_ITS_WAY = "The log file is on its way."
 NOT_NOW = "Something went wrong: please look again."
 
 # HTML.
-ASK_PAUSE = """⏸ <b>Pause scheduled backups?</b>
-Nothing is backed up on schedule meanwhile; Manual Backup still works. With an end, backups go on by themselves;
-when a run was left out, one follows at once."""
+ASK_PAUSE = (
+    "⏸ <b>Pause scheduled backups?</b>\nManual Backup still works meanwhile. With a time set, backups go on by"
+    " themselves, and one that was missed is made up at once."
+)
 RUN_ENDED = "⏹ <b>The run has ended.</b>\nIts result is in the history."
 
 

@@ -26,11 +26,11 @@ ALL_DATABASES = "All databases, also those to come."
 BUTTONS = {MessageMode.EVERY: "Every backup", MessageMode.DIGEST: "Daily digest", MessageMode.TROUBLE: "Trouble only"}
 
 _MEANS = {
-    MessageMode.EVERY: "📦 <b>Every backup</b>: each archive comes here, planned ones without a sound.",
+    MessageMode.EVERY: "📦 <b>Every backup</b>: each one comes here, planned ones without a sound.",
     MessageMode.DIGEST: "📰 <b>Daily digest</b>: one message a day, with a line for each backup.",
     MessageMode.TROUBLE: "🚨 <b>Trouble only</b>: nothing while all is well.",
 }
-_ONE_A_DAY = "The first archive of each day comes all the same, silently: with it this chat can bring everything back."
+_ONE_A_DAY = "One backup a day comes all the same, silently, so that this chat alone can bring everything back."
 
 
 def hours(quiet: QuietHours) -> str:
@@ -44,13 +44,13 @@ def my_messages(preferences: MyMessages, timezone: ZoneInfo) -> str:
     alarms = "alarms are silent too" if quiet and quiet.alarms else "alarms still sound"
     more = (
         _ONE_A_DAY if choice.mode is not MessageMode.EVERY and preferences.receives else None,
-        None if preferences.receives else "DELIVER_TO names other chats: archives and trouble go there.",
+        None if preferences.receives else "DELIVER_TO names other chats: backups and alarms go there.",
         _fallback(preferences),
         _unchanged(preferences),
-        f"🧹 Hourly archives leave the chats after {count(preferences.chat_keep_hours, 'hour')}; one a day stays."
+        f"🧹 Hourly backups leave the chats after {count(preferences.chat_keep_hours, 'hour')}; one a day stays."
         if preferences.chat_keep_hours
         else None,
-        "Trouble comes at any choice. Each admin chooses for their own chat.",
+        "Alarms always come. Each admin chooses for their own chat.",
     )
     return compose(
         "🔔 <b>My messages</b>",
@@ -125,10 +125,10 @@ def databases(preferences: MyMessages) -> str:
     return compose(
         "🗄 <b>My databases</b>",
         _databases(preferences) if preferences.known else "No database is known yet.",
-        "Archives come when one of these has changed, and once a day in any case.",
+        "Press one to tick it or not. Backups come when a ticked one has changed, and once a day in any case.",
         "",
         _folded(
-            "An archive holds all databases and can't be sent in part. Captions, digests and trouble show only yours; "
-            "trouble that nobody else would see comes all the same."
+            "A backup holds all databases and can't be sent in part; what is said of it is about the ticked ones. An "
+            "alarm that nobody else would get comes all the same."
         ),
     )

@@ -27,6 +27,9 @@ _ASKED = {RestoreAct.RESTORE: "Replace", RestoreAct.UNDO: "Undo the restore", Re
 _FULL = 3500
 """UTF-16 units up to which a plan is told in full; past them each database gets a line or two."""
 
+_AMPLE = 10
+"""With so many times the room that is needed, nothing is said of it."""
+
 _LOST = 6
 """Sentences about what one database loses; the largest differences are in the rows below them."""
 
@@ -55,7 +58,7 @@ def listing(lines: Sequence[str], most: int) -> FittedList | None:
 
 def _database(change: DatabaseChange) -> tuple[str | FittedList | None, ...]:
     return (
-        f"<b>{name(change.name)}</b> · {sizes(change)}",
+        f"<b>{name(change.name)}</b>{_sizes(change)}",
         *_lost(change),
         _rows(change),
         _same(change),
@@ -74,15 +77,19 @@ def _plumbing(change: DatabaseChange) -> Iterator[str]:
     yield f"ℹ️ {sentence(method(change))}: <code>{name(str(change.target), 90)}</code>"
     if now is not None and now.user_version != then.user_version:
         yield f"user_version {now.user_version} → {then.user_version}"
-    if now is not None and now.journal_mode:
-        yield f"Journal mode {text(now.journal_mode, 20)}, kept"
 
 
 def _lost(change: DatabaseChange) -> tuple[str, ...]:
     """Return what is lost, as lines that never give way to others."""
-    shown = [lost_line(lost, "will be") for lost in change.lost[:_LOST]]
+    shown = [f"{lost_line(lost, 'will be')}{_figures(lost, change)}" for lost in change.lost[:_LOST]]
     more = len(change.lost) - len(shown)
     return (*shown, f"🔴 … and rows of {count(more, 'table')} more") if more else tuple(shown)
+
+
+def _figures(lost: str, change: DatabaseChange) -> str:
+    """Return the rows of a table that a loss is about, now and then: ` (63 rows → 60 rows)`."""
+    tables = [table for table in _differing(change) if f"“{table.table}”" in lost and change.now is not None]
+    return f" ({_number(tables[0].now)} → {_number(tables[0].then)})" if len(tables) == 1 else ""
 
 
 def lost_line(lost: str, verb: str) -> str:
@@ -109,6 +116,13 @@ def sizes(change: DatabaseChange) -> str:
     return f"{before} → {human_size(change.then.bytes)}"
 
 
+def _sizes(change: DatabaseChange) -> str:
+    """Return the same after the name, where there is something to say: that a file changes its size, or is no more."""
+    said = sizes(change)
+    before, _, after = said.partition(" → ")
+    return "" if before == after else f" · {said}"
+
+
 def _state(change: DatabaseChange) -> str:
     states = {TargetState.MISSING: "missing", TargetState.BROKEN: "broken", TargetState.READABLE: "empty"}
     return states[change.state]
@@ -121,16 +135,26 @@ def _differing(change: DatabaseChange) -> list[TableChange]:
 
 
 def _rows(change: DatabaseChange) -> FittedList | None:
-    if change.now is None:
-        lines = [f"• {name(table.table)}: {_number(table.then)}" for table in _differing(change)]
-    else:
-        lines = [f"• {name(table.table)}: {_number(table.now)} → {_number(table.then)}" for table in _differing(change)]
+    """Return the tables whose rows differ, but those of which the lines above have said it."""
+    told = [table for table in _differing(change) if any(f"“{table.table}”" in lost for lost in change.lost[:_LOST])]
+    lines = [
+        f"• {name(table.table)}: {'' if change.now is None else f'{_number(table.now)} → '}{_number(table.then)}"
+        for table in _differing(change)
+        if table not in told
+    ]
     return listing(lines, 12)
 
 
 def rows_change(table: TableChange) -> str:
     """Return the rows of a table now and then, as plain text: `users: 60 rows → 55 rows`."""
     return f"{table.table}: {_number(table.now)} → {_number(table.then)}"
+
+
+def rows_after(table: TableChange) -> str:
+    """Return the rows of a table after a restore, as plain text: `60 rows in users (63 before)`."""
+    if table.then is None:
+        return f"no table {table.table} any more ({_number(table.now)} before)"
+    return f"{_number(table.then)} in {table.table} ({'new' if table.now is None else f'{table.now:,} before'})"
 
 
 def _number(rows: int | None) -> str:
@@ -177,6 +201,7 @@ def _disks(plan: RestorePlan) -> FittedList | None:
             f"💽 {human_size(disk.needed)} needed for a while, {human_size(disk.free)} free"
             f" (<code>{name(str(disk.folder), 50)}</code>)"
             for disk in plan.disks
+            if disk.needed * _AMPLE > disk.free
         ],
         3,
     )
@@ -185,14 +210,17 @@ def _disks(plan: RestorePlan) -> FittedList | None:
 def _how_on(plan: RestorePlan, timezone: ZoneInfo, *, valid_until: datetime | None) -> tuple[str | None, ...]:
     if plan.all_obstacles:
         return ("<b>So nothing can be restored.</b> Clear what is in the way, then make the plan anew.",)
-    live = any(change.method is RestoreMethod.INTO_LIVE for change in plan.changes)
     return (
-        f"🛟 What is there now is copied first, as a backup kept for {SAFETY_KEPT.days} days; the result is checked,"
-        " and if anything fails, everything goes back by itself."
-        if live
-        else "🛟 The files that are there now are set aside, not deleted.",
+        f"{_way_back(plan)} If anything fails, that comes back by itself.",
         None if valid_until is None else f"⏳ You can confirm until {valid_until.astimezone(timezone):%H:%M}.",
     )
+
+
+def _way_back(plan: RestorePlan) -> str:
+    if any(change.method is RestoreMethod.INTO_LIVE for change in plan.changes):
+        way = "Undo" if plan.act is not RestoreAct.UNDO else "Redo"
+        return f"🛟 A copy of what is there now is kept for {SAFETY_KEPT.days} days: {way} brings it back."
+    return "🛟 The files that are there now are set aside, not deleted."
 
 
 def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo) -> str:
@@ -201,8 +229,9 @@ def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo) -> str:
     return compose(
         f"⚠️ <b>{_ASKED[plan.act]} now?</b>",
         f"{count(len(plan.changes), 'database')} from {text(plan.source, 200)}:",
-        FittedList(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in plan.changes), 20),
+        FittedList(tuple(f"• <b>{name(change.name)}</b>{_sizes(change)}" for change in plan.changes), 20),
         "",
         listing([lost_line(one, "will be") for one in lost], 10),
+        _way_back(plan),
         f"⏳ Until {valid_until.astimezone(timezone):%H:%M}. Nothing has been changed yet.",
     )

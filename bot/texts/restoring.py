@@ -22,7 +22,7 @@ from bot.models import (
 )
 from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, text
 from bot.texts.measures import age, count, duration, instant, local_day, rows_in
-from bot.texts.restore_plan import ACTS, listing, lost_line, rows_change
+from bot.texts.restore_plan import ACTS, listing, lost_line, rows_after
 from bot.texts.stages import stage_lines
 
 _STAGES: dict[StrEnum, str] = {
@@ -103,15 +103,26 @@ def result(result: RestoreResult, timezone: ZoneInfo) -> str:
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 30),
         "",
-        f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone)}." if result.safety else None,
+        f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone, result.act)}."
+        if result.safety
+        else None,
         f"{ACTS[result.act.next]} brings it back." if result.undoable else None,
     )
 
 
-def safety_line(backup_id: int, until: datetime | None, timezone: ZoneInfo) -> str:
+def safety_line(
+    backup_id: int, until: datetime | None, timezone: ZoneInfo, act: RestoreAct = RestoreAct.RESTORE
+) -> str:
     """Return where that is which was restored over, and for how long; plain text without an end."""
     kept = f", kept until {local_day(until, timezone)}" if until is not None else ""
-    return f"What was there before is backup {backup_id}{kept}"
+    return f"{_REPLACED[act]} is backup {backup_id}{kept}"
+
+
+_REPLACED = {
+    RestoreAct.RESTORE: "What was there before",
+    RestoreAct.UNDO: "What the restore had brought",
+    RestoreAct.REDO: "What the undo had brought back",
+}
 
 
 _BY_HISTORY = "History → Restore brings it back."
@@ -127,7 +138,7 @@ def restored_line(database: RestoredDatabase) -> str:
     if differing:
         differing.sort(key=lambda table: -abs((table.then or 0) - (table.now or 0)))
         more = f" and {count(len(differing) - _TABLES, 'table')} more" if len(differing) > _TABLES else ""
-        return f" {', '.join(map(rows_change, differing[:_TABLES]))}{more}, {checked}"
+        return f" {', '.join(map(rows_after, differing[:_TABLES]))}{more}, {checked}"
     if database.rows:
         return f" {rows_in(database.rows)}, {checked}"
     return "" if database.detail and database.checked else f" {checked}"
@@ -195,7 +206,7 @@ def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, timezon
         FittedList(tuple(_restored(database) for database in result.databases), 20),
         listing([lost_line(lost, "were") for change in plan.changes for lost in change.lost], 10),
         "",
-        f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone)}: {_BY_HISTORY}"
+        f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone, result.act)}: {_BY_HISTORY}"
         if result.safety is not None
         else None,
     )

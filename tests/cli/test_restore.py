@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner
@@ -93,11 +95,14 @@ def test_the_answer_has_the_plans_figures_and_names_the_copy_of_what_was_damaged
     env = house / ".env"
     env.write_text(re.sub("(?m)^TIMEZONE=.*$", "TIMEZONE=Asia/Tokyo", env.read_text()))
     said = type_in(house, "restore", "latest", "--in-place", "--yes")
-    assert "Asia/Tokyo (" in said
-    assert "app.db: entries: 30 rows → 10 rows" in said.split("✓", 1)[1]
+    (archive, *_) = sorted((house / "backups").glob("*.zip"))
+    made = datetime.strptime(archive.name, "database_backup_%Y%m%d_%H%M%S.zip").replace(tzinfo=UTC)
+    there = made.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"of {there.day} {there:%b %Y, %H:%M} in place" in said
+    assert "app.db: 10 rows in entries (30 before)" in said.split("✓", 1)[1]
     (kept,) = (house / "backups" / "before-restore").iterdir()
     assert f"in no backup, it is kept as {kept}" in said
-    assert "Asia/Tokyo (" in type_in(house, "restore", "--undo", "--dry-run")
+    assert f"{there:%b %Y, %H:%M}" in type_in(house, "restore", "--undo", "--dry-run")
 
 
 def test_a_dry_run_as_json_holds_the_whole_plan(house: Path) -> None:

@@ -38,10 +38,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def test_the_digest_from_the_press_to_the_message(desk: Desk) -> None:
     """One press: the screen says what comes, and the next run is a line in a message instead of a file."""
     screen = await desk.open()
-    assert "Every backup: each archive comes here" in screen.text
+    assert "Every backup: each one comes here" in screen.text
     screen = await desk.press("Daily digest", screen)
     assert "• Daily digest •" in screen.button_texts
-    assert "The first archive of each day comes all the same" in screen.text
+    assert "One backup a day comes all the same" in screen.text
     courier = desk.service.courier
     for _ in range(2):
         await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
@@ -67,8 +67,8 @@ async def test_quiet_hours_by_preset_by_own_hours_and_off(desk: Desk) -> None:
     screen = await desk.press("21:00", screen)
     assert "21:00" not in screen.button_texts  # it can't end when it begins
     screen = await desk.press("06:00", screen)
-    screen = await desk.press("From 20:45", screen)
-    screen = await desk.press("Until 06:15", screen)
+    screen = await desk.press("Start −15 min", screen)
+    screen = await desk.press("End +15 min", screen)
     screen = await desk.press("Silence alarms too", screen)
     assert (await desk.choice()).quiet == QuietHours(start=20 * 60 + 45, end=6 * 60 + 15, alarms=True)
     assert "20:45–06:15" in screen.text
@@ -81,10 +81,10 @@ async def test_quiet_hours_by_preset_by_own_hours_and_off(desk: Desk) -> None:
 async def test_an_end_is_not_moved_onto_the_other(desk: Desk) -> None:
     """Quiet for a quarter of an hour can't become quiet for ever or never."""
     await desk.service.courier.preferences.choose_quiet(11, QuietHours(start=0, end=15), actor="a test")
-    screen = await desk.press("Until 00:00", await desk.open("Quiet hours"))
+    screen = await desk.press("End −15 min", await desk.open("Quiet hours"))
     assert desk.ann.alerts[-1].text == "The end must be another time than the beginning."
     assert "00:00–00:15" in screen.text
-    await desk.press("From 23:45", screen)
+    await desk.press("Start −15 min", screen)
     assert (await desk.choice()).quiet == QuietHours(start=23 * 60 + 45, end=15)
 
 
@@ -92,10 +92,10 @@ async def test_databases_are_ticked_and_the_last_one_stays(desk: Desk) -> None:
     """The screen says what a choice means for a file that holds all of them."""
     await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
     screen = await desk.open("Databases")
-    assert "An archive holds all databases" in screen.text
-    screen = await desk.press("✅ shop.db", screen)
+    assert "A backup holds all databases" in screen.text
+    screen = await desk.press("☑️ shop.db", screen)
     assert (await desk.choice()).databases == frozenset({"users.db"})
-    screen = await desk.press("✅ users.db", screen)
+    screen = await desk.press("☑️ users.db", screen)
     assert "At least one database has to stay" in (desk.ann.alerts[-1].text or "")
     screen = await desk.press("All databases", screen)
     assert (await desk.choice()).databases is None
@@ -107,7 +107,7 @@ async def test_presses_from_old_messages_mean_what_they_said(desk: Desk) -> None
     await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
     old = await desk.open("Databases")
     for _ in range(2):
-        await desk.press("✅ shop.db", old, stale=True)
+        await desk.press("☑️ shop.db", old, stale=True)
         assert (await desk.choice()).databases == frozenset({"users.db"})
     forged = desk.ann.press_data("mydb:0123456789ab:0:0", old)
     assert (await forged.answered()).text == "That database is no longer there."

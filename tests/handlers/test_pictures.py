@@ -16,7 +16,7 @@ async def picture(place: Gallery, *words: str) -> Message:
     """Press the button of the pictures in Backup Status; the message that shows one."""
     screen = await place.screen(*STATUS)
     before = place.ann.messages
-    await (await place.ann.press("📈 Pictures", message=screen)).answered()
+    await (await place.ann.press("📈 Charts", message=screen)).answered()
     return await place.ann.wait_for(lambda m: m.file is not None and m.file.photo and m not in before)
 
 
@@ -52,8 +52,9 @@ async def test_the_report_is_sent_as_a_file(monkeypatch: pytest.MonkeyPatch) -> 
     """Below the screen, silently, also where nothing draws pictures."""
     monkeypatch.setattr("bot.charts.png.find_spec", lambda _: None)
     async with gallery(monkeypatch) as place:
+        await place.back_up()
         screen = await place.screen(*STATUS)
-        assert "📈 Pictures" not in screen.button_texts
+        assert "📈 Charts" not in screen.button_texts
         await (await place.ann.press("📄 Report", message=screen)).answered()
         sent = await place.ann.wait_for(lambda m: m.file is not None and m.file.name == "backup_report_20261128.html")
         assert sent.silent
@@ -62,8 +63,11 @@ async def test_the_report_is_sent_as_a_file(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_without_backups_there_is_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The press is answered with the reason."""
+    """There is no button before the first one; later on, the press is answered with the reason."""
     async with gallery(monkeypatch) as place:
+        assert "📈 Charts" not in (await place.screen(*STATUS)).button_texts
+        await place.back_up()
         screen = await place.screen(*STATUS)
-        answer = await (await place.ann.press("📈 Pictures", message=screen)).answered()
+        await place.later(9 * 24 * 60)
+        answer = await (await place.ann.press("📈 Charts", message=screen)).answered()
         assert answer.text == "There is no backup in this time."

@@ -95,9 +95,9 @@ async def _what_there_was(
         elif not entry.old_fingerprint:
             warnings.append(f"{entry.name} was an empty file before the restore; it is left as it is now.")
     return Intake(
-        source=f"what was there before the restore of {record.source}"
+        source=f"the state before the restore of {record.source}"
         if record.act is RestoreAct.RESTORE
-        else f"what was there before the {record.act}",
+        else f"the state before the {record.act}",
         databases=tuple(databases),
         taken_at=record.started_at,
         backup=backup,
