@@ -28,7 +28,7 @@ _STAGES: dict[StrEnum, str] = {
     Stage.STARTING: "Starting",
     Stage.SNAPSHOT: "Snapshots",
     Stage.CHECK: "Check and compress",
-    Stage.PROVE: "Re-read and compare",
+    Stage.PROVE: "Read back and compare",
     Stage.DELIVER: "Deliver",
     Stage.DONE: "Done",
 }

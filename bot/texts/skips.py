@@ -25,8 +25,8 @@ _PERMISSIONS = "Run the courier as the same user as its program, or let it read 
 _UNKNOWN = SkipWords("not readable", "It could not be copied.", "Try again; Detailed Logs say what happened.")
 
 SKIPS = {
-    SkipReason.MISSING: SkipWords("missing", "The file is not there.", _GONE),
-    SkipReason.GONE: SkipWords("missing", "The file was there before and is not any more.", _GONE),
+    SkipReason.MISSING: SkipWords("missing", "The file is missing.", _GONE),
+    SkipReason.GONE: SkipWords("missing", "The file was there before and is missing now.", _GONE),
     SkipReason.OWN_FOLDER: SkipWords(
         "left out", "It lies in the courier's own folder and is no database to back up.", "Take it out of DATABASES."
     ),

@@ -106,7 +106,7 @@ async def test_a_second_press_says_what_is_running_and_shows_it(office: Office) 
     await office.open_menu(who=office.bob)
     press = await office.bob.press("💾 Manual Backup")
     said = (await press.answered()).text
-    assert "already running: re-read and compare, asked for by Ann " in said
+    assert "already running: read back and compare, asked for by Ann " in said
     live = await office.bob.wait_for(lambda seen: "Backup running" in seen.text)
     assert "50%" in live.text
     await ended(office)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,20 @@ def test_what_is_wrong_comes_with_what_helps(state: str) -> None:
             more = not any(usual in buttons[0] for usual in USUAL)
             manual = screen == "menu" and ("no good backup" in lines[1] or "backup failed" in lines[1])
             assert more or manual or any(line.startswith("💡") for line in lines), f"{state}/{screen}"
+
+
+MARKS = ("✅", "⚠️", "🚨", "❌", "▫️")
+NAME = re.compile(r"\b\w+\.db\b")
+
+
+@pytest.mark.parametrize("path", sorted(SCREENS.glob("*/*.txt")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_database_has_one_mark_on_a_screen(path: Path) -> None:
+    """And there are no others for how something stands."""
+    found: dict[str, set[str]] = {}
+    text = path.read_text(encoding="utf-8")
+    for line in re.sub("(?m)^[┊[ ]+", "", text).split("\n"):
+        mark = next((mark for mark in MARKS if line.startswith(mark)), None)
+        for name in NAME.findall(line) if mark else ():
+            found.setdefault(name, set()).add(str(mark))
+    assert {name: marks for name, marks in found.items() if len(marks) > 1} == {}
+    assert "❗" not in text
