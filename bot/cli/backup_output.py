@@ -31,7 +31,8 @@ from bot.texts import status as status_texts
 from bot.texts.backups import who
 from bot.texts.markup import plain, plain_names
 from bot.texts.measures import count, human_size
-from bot.words.causes import in_full
+from bot.words.causes import in_full, sentence_of
+from bot.words.failures import why_failed
 from bot.words.outcomes import reason_words
 
 Names = Mapping[Recipient, str]
@@ -78,7 +79,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
         named = backup.proven or backup.sealed
         where = "damaged" if backup.damaged else "gone" if backup.gone else "" if backup.on_disk else "not on disk"
         remarks = (
-            backup.archive_name if named else backup.error,
+            backup.archive_name if named else why_failed(backup),
             ", ".join(
                 word
                 for word in (
@@ -147,8 +148,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names) -> N
     if is_ahead(backup.started_at, utc_now()):
         warn("it is dated in the future: a wrong clock made it, and it counts as the oldest")
     if backup.fault:
-        complain("damaged:" if backup.damaged else "gone:", backup.fault)
-    for what, said in (("error", backup.error), ("note", backup.note), ("retention", details.retention)):
+        complain("damaged:" if backup.damaged else "gone:", sentence_of(backup.fault))
+    for what, said in (("error", why_failed(backup)), ("note", backup.note), ("retention", details.retention)):
         if said:
             say(f"{what}: {said}")
     if backup.databases:

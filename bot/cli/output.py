@@ -15,8 +15,9 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from bot.errors import CourierError
-from bot.models import Delivery, Progress, RecipientStatus, RestoreProgress, RestoreStage, SkippedRecord, Stage
-from bot.words.causes import in_full
+from bot.models import Backup, Delivery, Progress, RecipientStatus, RestoreProgress, RestoreStage, SkippedRecord, Stage
+from bot.words.causes import in_full, sentence_of
+from bot.words.failures import why_failed
 from bot.words.outcomes import reason_words
 
 if TYPE_CHECKING:
@@ -141,6 +142,9 @@ def as_data(value: object) -> object:
         return fields_of(value) | {"reason": reason_words(value.reason), "reason_code": value.reason.code}
     if isinstance(value, RecipientStatus):
         return fields_of(value) | {"parked_reason": reason_words(value.parked_reason)}
+    if isinstance(value, Backup):
+        said = {"error": why_failed(value), "fault": sentence_of(value.fault)}
+        return fields_of(value) | said | {"error_cause": value.error.code, "fault_code": value.fault.code}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return fields_of(value)
     if isinstance(value, Enum):

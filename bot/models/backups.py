@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bot.models.archives import Compression
 from bot.models.databases import CheckMethod, SkipReason, Verdict
-from bot.models.reasons import Reason
+from bot.models.reasons import NO_REASON, Reason
 
 SAFETY_KEPT = timedelta(days=30)
 """How long what was there before a restore is kept, unless somebody pins it."""
@@ -136,14 +136,14 @@ class Backup:
     databases: tuple[BackedUp, ...] = ()
     skipped: tuple[SkippedRecord, ...] = ()
     error_code: str = ""
-    error: str = ""
+    error: Reason = NO_REASON
     pinned: bool = False
     keep_until: datetime | None = None
     on_disk: bool = False
     note: str = ""
     sealed: str = ""
     same_as: int | None = None  # the delivered backup that holds the same databases, byte for byte
-    fault: str = ""
+    fault: Reason = NO_REASON
     shrunken: tuple[Loss, ...] = ()  # what this backup holds much less of than the one before
 
     @property

@@ -77,4 +77,40 @@ class Cause(StrEnum):
     COPY_LOST = "copy lost"
     COPY_CUT = "copy cut"
 
+    # --- why a run made no archive -------------------------------------------------------------------------------
+    RUN_CUT_OFF = "run cut off"
+    SERVICE_STOPPED = "service stopped"
+    UNFORESEEN_ERROR = "unforeseen error"
+    NO_SPACE_FOR_ARCHIVE = "no space for archive"
+    ARCHIVE_NOT_WRITTEN = "archive not written"
+    ARCHIVE_EXISTS = "archive exists"
+    FOLDER_NOT_CREATED = "folder not created"
+    FOLDER_NOT_READ = "folder not read"
+    COPY_GONE = "copy gone"
+    COPY_UNREAD = "copy unread"
+    COPY_RESIZED = "copy resized"
+    DEFLATED_CUT = "deflated cut"
+    DEFLATED_UNREAD = "deflated unread"
+    NOT_SEALED = "not sealed"
+    MANIFEST_TOO_LARGE = "manifest too large"
+    UNPROVEN_SHORT = "unproven: short"
+    UNPROVEN_UNREAD = "unproven: unread"
+    UNPROVEN_INCOMPLETE = "unproven: incomplete"
+    UNPROVEN_MEMBER = "unproven: member"
+    UNPROVEN_MORE = "unproven: more"
+    UNPROVEN_LISTING = "unproven: listing"
+    UNPROVEN_DEFLATE = "unproven: deflate"
+    UNPROVEN_CONTENT = "unproven: content"
+    UNPROVEN_SEAL = "unproven: seal"
+    UNPROVEN_KEYS = "unproven: keys"
+    UNPROVEN_MANIFEST = "unproven: manifest"
+    UNPROVEN_LATER = "unproven: later"  # under its final name
+    UNPROVEN_LATER_UNREAD = "unproven: later unread"
+
+    # --- why an archive is no longer good ------------------------------------------------------------------------
+    ARCHIVE_GONE = "archive gone"
+    ARCHIVE_CUT = "archive cut"
+    ARCHIVE_OTHER = "archive other"  # than was written, by its checksum
+    ARCHIVE_DAMAGED = "archive damaged"  # as reading it has shown
+
     IN_BACKUP_INFO = "in backup_info"  # learned from a chat, where only that it was skipped is told

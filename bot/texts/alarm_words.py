@@ -15,6 +15,7 @@ from bot.texts.schedule_words import in_words
 from bot.texts.skips import full_disk, skip_words
 from bot.texts.surroundings import AlarmWords
 from bot.words.causes import in_full
+from bot.words.failures import failure_words
 from bot.words.outcomes import reason_words
 
 
@@ -41,7 +42,7 @@ def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     elif alarm.fact("code") == "no-space":
         what, mend = "The disk is full.", "Free some space, or keep fewer backups (MAX_BACKUP_COUNT), then try again."
     else:
-        what, mend = alarm.fact("said") or "Detailed Logs say why.", "Try again."
+        what, mend = _cause(alarm) or failure_words(alarm.fact("code")), "Try again."
     return AlarmWords(
         title="Backup failed",
         what=f"{what} Nothing new was stored; older backups are untouched.",

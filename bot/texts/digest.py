@@ -11,6 +11,7 @@ from bot.services.messages.digest import Digest
 from bot.texts.markup import FittedList, compose, names, text
 from bot.texts.measures import count, day_name, human_size
 from bot.texts.verdict import verdict
+from bot.words.failures import why_failed
 
 NAMED = 2
 """Names of databases in one line; more are counted."""
@@ -45,7 +46,7 @@ def _line(run: Backup, digest: Digest, timezone: ZoneInfo) -> str:
     when = f"<code>{clock_time(run.started_at, timezone)}</code>"
     if not run.proven:
         word = "interrupted" if run.state is BackupState.INTERRUPTED else "failed"
-        return f"{when} ❌ {word}: {text(run.error, 90)}" if run.error else f"{when} ❌ {word}"
+        return f"{when} ❌ {word}: {text(why, 90)}" if (why := why_failed(run)) else f"{when} ❌ {word}"
     here = " 📦" if run.id in digest.received else ""
     databases = [d for d in run.databases if digest.databases is None or d.name in digest.databases]
     missing = [record.name for record in run.skipped if digest.databases is None or record.name in digest.databases]

@@ -30,6 +30,8 @@ from bot.texts.backups import (
 from bot.texts.markup import FittedList, compose, folded, name, sentence, text
 from bot.texts.measures import count, human_size, local_day, moment
 from bot.texts.restore_points import drill_lines
+from bot.words.causes import sentence_of
+from bot.words.failures import why_failed
 
 COPY_SHA256 = "📋 SHA-256"
 COPY_RESTORE = "📋 Restore command"
@@ -103,7 +105,7 @@ def details(
         f"{backup_icon(backup)} <b>Backup {backup.id}</b> · {state}{pinned}",
         f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}",
         _AHEAD if is_ahead(backup.started_at, now) else None,
-        text(backup.error, 800) if backup.error else None,
+        text(why_failed(backup), 800) if not backup.proven else None,
         f"📝 {text(backup.note, 300)}" if backup.note else None,
         *(_held(backup) if backup.proven else ()),
         "",
@@ -146,7 +148,7 @@ def restore_command(details: BackupDetails) -> str:
 
 def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:
     if details.backup.damaged:
-        return f"🚫 <b>The archive on the server's disk is damaged:</b> {text(details.backup.fault, 250)}"
+        return f"🚫 <b>The archive on the server's disk is damaged:</b> {text(sentence_of(details.backup.fault), 250)}"
     if details.backup.gone:
         return "🚫 <b>The archive is gone from the server's disk</b>, and nobody here has deleted it."
     if not details.backup.on_disk and details.backup.same_as is not None:

@@ -18,6 +18,7 @@ from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
 from bot.texts.schedule_words import in_words
 from bot.texts.verdict import CONDITION_ICONS, ONLY_SENDS, headline, mend_line
+from bot.words.failures import why_failed
 from bot.words.outcomes import reason_words
 
 
@@ -89,7 +90,8 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
     if latest is not None and not latest.proven:
         what = "was interrupted" if latest.state is BackupState.INTERRUPTED else "failed"
         told = any(database.trouble for database in status.databases)  # each database says why, below
-        why = f": {text(latest.error, 250)}" if latest.error and not told else ""
+        said = why_failed(latest)
+        why = f": {text(said, 250)}" if said and not told else ""
         parts.append(f"❌ <b>The last backup {what}</b>, {age(latest.started_at, now)}{why}")
     if proven is None:
         return (*parts, "💾 No good backup yet." if latest is not None else None)

@@ -16,6 +16,7 @@ class CauseWords(NamedTuple):
     mend: str = ""
 
 
+_UNPROVEN = "The archive could not be proven"
 _RESTORE = "Restore it from the last good backup."
 _MACHINE = "This says nothing about the database: look at this machine's disks, memory and open files (ulimit -n)."
 _SPACE = "Free some space, or set SNAPSHOT_DIR to a folder on another disk."
@@ -141,6 +142,61 @@ CAUSES: Mapping[str, CauseWords] = {
     Cause.COPY_CUT: CauseWords(
         "The private copy of {path} was lost: it has another size than it had. The database itself may be sound."
     ),
+    Cause.RUN_CUT_OFF: CauseWords("the run was cut off: the process or the machine stopped"),
+    Cause.SERVICE_STOPPED: CauseWords("The service was stopped."),
+    Cause.UNFORESEEN_ERROR: CauseWords("{kind}: {said}"),
+    Cause.NO_SPACE_FOR_ARCHIVE: CauseWords(
+        "There is no space left for {file} in {folder} ({said}).",
+        "Free some disk space, or keep fewer backups (MAX_BACKUP_COUNT, MAX_BACKUP_AGE_DAYS).",
+    ),
+    Cause.ARCHIVE_NOT_WRITTEN: CauseWords(
+        "{file} could not be written in {folder}: {said}.",
+        "Check that BACKUP_DIR exists, belongs to the user the bot runs as, and that its disk is healthy.",
+    ),
+    Cause.ARCHIVE_EXISTS: CauseWords("{file} exists already in {folder}; it is not replaced."),
+    Cause.FOLDER_NOT_CREATED: CauseWords(
+        "The folder {folder} can't be created: {said}.", "Set BACKUP_DIR to a folder that this user may write."
+    ),
+    Cause.FOLDER_NOT_READ: CauseWords(
+        "The folder {folder} can't be read: {said}.", "See that this user may read BACKUP_DIR."
+    ),
+    Cause.COPY_GONE: CauseWords("The private copy of {name} is gone: {said}."),
+    Cause.COPY_UNREAD: CauseWords("The private copy of {name} could not be read back: {said}."),
+    Cause.COPY_RESIZED: CauseWords("The private copy of {name} changed its size while it was being compressed."),
+    Cause.DEFLATED_CUT: CauseWords("{archive} is cut off."),
+    Cause.DEFLATED_UNREAD: CauseWords("{archive} could not be read: {said}."),
+    Cause.NOT_SEALED: CauseWords("The archive could not be sealed: {said}."),
+    Cause.MANIFEST_TOO_LARGE: CauseWords(
+        "{manifest} would have more than {most:,} bytes, which no restore reads.",
+        "Divide DATABASES among two services, each with a BACKUP_DIR of its own.",
+    ),
+    Cause.UNPROVEN_SHORT: CauseWords(f"{_UNPROVEN}: the file is shorter than what was written."),
+    Cause.UNPROVEN_UNREAD: CauseWords(f"{_UNPROVEN}: reading it back failed ({{said}})."),
+    Cause.UNPROVEN_INCOMPLETE: CauseWords(f"{_UNPROVEN}: {{name}} is not complete in it."),
+    Cause.UNPROVEN_MEMBER: CauseWords(
+        f"{_UNPROVEN}: {{name}}, read back from it, is not what was read from the private copy of the database.",
+        "Memory or disk may be failing: look into the system's log and test both.",
+    ),
+    Cause.UNPROVEN_MORE: CauseWords(f"{_UNPROVEN}: it holds more than was written."),
+    Cause.UNPROVEN_LISTING: CauseWords(
+        f"{_UNPROVEN}: its directory does not list the members that were written[ ({{said}})]."
+    ),
+    Cause.UNPROVEN_DEFLATE: CauseWords(f"{_UNPROVEN}: a member of it can't be inflated as it was written."),
+    Cause.UNPROVEN_CONTENT: CauseWords(f"{_UNPROVEN}: the file does not hold what was written to it."),
+    Cause.UNPROVEN_SEAL: CauseWords(f"{_UNPROVEN}: what comes out of its seal is not what went in."),
+    Cause.UNPROVEN_KEYS: CauseWords(f"{_UNPROVEN}: it is not sealed for the keys that were asked for."),
+    Cause.UNPROVEN_MANIFEST: CauseWords(
+        f"{_UNPROVEN}: its {{manifest}}, read as for a restore, is not what was written.",
+        "Please report this, with what `sqlite-courier config` prints.",
+    ),
+    Cause.UNPROVEN_LATER: CauseWords(
+        "{file} could not be proven after it got its name: the disk gives back other bytes than were written."
+    ),
+    Cause.UNPROVEN_LATER_UNREAD: CauseWords("{file} could not be proven after it got its name: {said}."),
+    Cause.ARCHIVE_GONE: CauseWords("It is gone from the disk, and neither retention nor an admin has deleted it."),
+    Cause.ARCHIVE_CUT: CauseWords("It has {bytes:,} bytes and was written with {written:,}."),
+    Cause.ARCHIVE_OTHER: CauseWords("It is not what was written (SHA-256)."),
+    Cause.ARCHIVE_DAMAGED: CauseWords("Not all that was written comes out of it; Detailed Logs say what does not."),
     Cause.IN_BACKUP_INFO: CauseWords("It was skipped; why is in the archive's backup_info.txt."),
 }
 

@@ -1,8 +1,11 @@
-"""Why something came to nothing, by the code of its error, where nothing nearer is recorded. Plain sentences."""
+"""Why something came to nothing: by what is recorded of it, else by the code of its error alone. Plain sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from bot.models import Backup, SkippedRecord, SkipReason
+from bot.words.causes import in_full, sentence_of
 
 FAILURES: Mapping[str, str] = {
     "error": "Something went wrong that nobody foresaw; Detailed Logs have it.",
@@ -32,3 +35,25 @@ FAILURES: Mapping[str, str] = {
 def failure_words(code: str) -> str:
     """Return the sentence of an error's code; that of an unforeseen one where it is none of ours."""
     return FAILURES.get(code, FAILURES["error"])
+
+
+def why_failed(backup: Backup) -> str:
+    """Return why a run made no backup; empty where nothing is known."""
+    if backup.error or not backup.error_code:
+        return sentence_of(backup.error)
+    return nothing_words(backup.skipped) if backup.error_code == "nothing" else failure_words(backup.error_code)
+
+
+def nothing_words(skipped: Sequence[SkippedRecord]) -> str:
+    """Say of each cause once which databases it kept from being backed up; of a single one, what was found."""
+    causes: dict[SkipReason, list[SkippedRecord]] = {}
+    for record in skipped:
+        causes.setdefault(record.reason, []).append(record)
+    reasons = "; ".join(
+        f"{befallen[0].name}: {in_full(befallen[0].why)}"
+        if len(befallen) == 1
+        else f"{', '.join(record.name for record in befallen)}: "
+        + ("the disk is full" if reason is SkipReason.NO_SPACE else reason)
+        for reason, befallen in causes.items()
+    )
+    return f"No database could be backed up. {reasons}" if reasons else "DATABASES matches no file."

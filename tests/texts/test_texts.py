@@ -213,7 +213,9 @@ def worst_backup(**changes: Any) -> Any:
     )
     skipped = tuple(samples.skipped(f"{number}{samples.NASTY}", LONG) for number in range(60))
     values = {"databases": databases, "skipped": skipped, "trigger": Trigger.BUTTON, "archive_name": samples.NASTY}
-    return samples.backup(2**62, **values | {"requested_by": LONG, "error": LONG, "note": LONG} | changes)
+    return samples.backup(
+        2**62, **values | {"requested_by": LONG, "error": Reason(OTHER, (("said", LONG),)), "note": LONG} | changes
+    )
 
 
 def worst_deliveries() -> tuple[Any, ...]:

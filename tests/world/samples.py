@@ -83,7 +83,12 @@ def backup(number: int = 1, **fields: Any) -> Backup:
 
 def failed(number: int = 2, error: str = "The disk is full.", **fields: Any) -> Backup:
     gone = {"archive_name": "", "archive_bytes": 0, "archive_sha256": "", "databases": (), "on_disk": False}
-    return backup(number, **{"state": BackupState.FAILED, "error": error, "error_code": "no-space"} | gone | fields)
+    return backup(
+        number,
+        **{"state": BackupState.FAILED, "error": Reason(OTHER, (("said", error),)), "error_code": "no-space"}
+        | gone
+        | fields,
+    )
 
 
 def volume(number: int = 1, total: int = 1) -> Volume:

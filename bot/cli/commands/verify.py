@@ -22,6 +22,7 @@ from bot.services.restore.sources import RestoreSource
 from bot.services.retention.inventory import record_fault
 from bot.services.sealing.header import is_sealed
 from bot.services.status.inventory import Inventory
+from bot.words.causes import sentence_of
 
 EXAMPLES = (
     "sqlite-courier verify",
@@ -67,7 +68,7 @@ async def _gone(inventory: Inventory) -> list[Verified]:
     return [
         Verified(
             archive=backup.archive_name,
-            fault=backup.fault,
+            fault=sentence_of(backup.fault),
             error=NotFoundError(f"{backup.archive_name} is gone from the disk."),
         )
         for backup in gone
@@ -85,7 +86,7 @@ async def _verify(
         restored = " ".join(filter(None, (await drills.prove(archive, source.backup), changed)))
     except CourierError as error:
         if source.backup is not None and isinstance(error, DamagedArchiveError):
-            await record_fault(inventory.store, inventory.catalogue, source.backup, error.sentence)
+            await record_fault(inventory.store, inventory.catalogue, source.backup, error)
         return Verified(archive=archive.name, fault=error.sentence, error=error)
     return Verified(archive=archive.name, restored=restored)
 

@@ -269,7 +269,9 @@ def _failure(run: Backup) -> Facts:
         return facts + tuple(
             each for r in run.skipped for each in (("name", r.name), ("reason", r.reason), *_figures(r))
         )
-    return facts if run.error_code == NothingToBackUpError.code else (*facts, ("said", run.error))
+    return (
+        facts if run.error_code == NothingToBackUpError.code else (*facts, ("cause", run.error.code), *run.error.facts)
+    )
 
 
 def _skip(record: SkippedRecord, last: Backup | None) -> Facts:

@@ -20,6 +20,7 @@ from bot.models import (
     MANIFEST_NAME,
     OTHER,
     BackedUp,
+    Cause,
     CheckReport,
     Compression,
     Database,
@@ -152,10 +153,7 @@ def _fitting(manifest: Manifest) -> Manifest:
     with_rows = sorted((one for one in manifest.databases if one.rows), key=_length_of_rows)
     while len(manifest.to_json()) > MAX_MANIFEST:
         if not with_rows:
-            raise ArchiveError(
-                f"{MANIFEST_NAME} would have more than {MAX_MANIFEST:,} bytes, which no restore reads.",
-                hint="Divide DATABASES among two services, each with a BACKUP_DIR of its own.",
-            )
+            raise ArchiveError.because(Cause.MANIFEST_TOO_LARGE, manifest=MANIFEST_NAME, most=MAX_MANIFEST)
         longest = with_rows.pop()
         without = replace(longest, rows=(), warning=f"{longest.warning} {TOO_MANY_TABLES}".strip())
         databases = tuple(without if one is longest else one for one in manifest.databases)

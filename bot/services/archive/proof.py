@@ -14,11 +14,9 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from bot.errors import ArchiveError
-from bot.models import Member
+from bot.models import Cause, Member
 from bot.services.zip.inflate import PIECE, InflateError, Inflater
 from bot.services.zip.records import ZipEntry
-
-UNPROVEN = "The archive could not be proven"
 
 
 class ArchiveProof:
@@ -47,11 +45,11 @@ class ArchiveProof:
                 while self.position < end:
                     data = file.read(min(PIECE, end - self.position))
                     if not data:
-                        raise ArchiveError(f"{UNPROVEN}: the file is shorter than what was written.")
+                        raise ArchiveError.because(Cause.UNPROVEN_SHORT)
                     self.take(data)
                     yield self.position
         except OSError as error:
-            raise ArchiveError(f"{UNPROVEN}: reading it back failed ({error.strerror or error}).") from error
+            raise ArchiveError.because(Cause.UNPROVEN_UNREAD, said=error.strerror or str(error)) from error
 
     def take(self, data: bytes) -> None:
         """Take the next bytes. Raises `ArchiveError` where a member does not inflate."""
@@ -67,7 +65,7 @@ class ArchiveProof:
             try:
                 behind = self._inflater.feed(data)
             except InflateError as error:
-                raise ArchiveError(f"{UNPROVEN}: a member of it {error}.") from error
+                raise ArchiveError.because(Cause.UNPROVEN_DEFLATE) from error
             if not self._inflater.ended:
                 return
             data, at = behind, self.position - len(behind)
@@ -78,28 +76,24 @@ class ArchiveProof:
         for member in members:
             found = self._inflated.pop(member.offset, None)
             if found is None or not found.ended:
-                raise ArchiveError(f"{UNPROVEN}: {member.name} is not complete in it.")
+                raise ArchiveError.because(Cause.UNPROVEN_INCOMPLETE, name=member.name)
             if (found.bytes, found.compressed_bytes, found.crc32, found.sha256) != (
                 member.bytes,
                 member.compressed_bytes,
                 member.crc32,
                 member.sha256,
             ):
-                raise ArchiveError(
-                    f"{UNPROVEN}: {member.name}, read back from it, is not what was read "
-                    "from the private copy of the database.",
-                    hint="Memory or disk may be failing: look into the system's log and test both.",
-                )
+                raise ArchiveError.because(Cause.UNPROVEN_MEMBER, name=member.name)
         if self._inflated:
-            raise ArchiveError(f"{UNPROVEN}: it holds more than was written.")
+            raise ArchiveError.because(Cause.UNPROVEN_MORE)
 
 
-def require_listed(file: Path | BinaryIO, entries: Sequence[ZipEntry], fault: str) -> None:
+def require_listed(file: Path | BinaryIO, entries: Sequence[ZipEntry]) -> None:
     """Raise `ArchiveError` unless the directory of a ZIP, as Python's zipfile sees it, lists what was written."""
     try:
         with zipfile.ZipFile(file) as directory:
             found = [(i.filename, i.CRC, i.compress_size, i.file_size, i.header_offset) for i in directory.infolist()]
     except zipfile.BadZipFile as error:
-        raise ArchiveError(f"{fault}: {error}.") from error
+        raise ArchiveError.because(Cause.UNPROVEN_LISTING, said=str(error)) from error
     if found != [(e.name, e.crc32, e.compressed_bytes, e.bytes, e.offset) for e in entries]:
-        raise ArchiveError(f"{fault}: its directory does not list the members that were written.")
+        raise ArchiveError.because(Cause.UNPROVEN_LISTING)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from isal import isal_zlib
 
 from bot.errors import ArchiveError, CourierError, SealError
-from bot.services.archive.proof import UNPROVEN, ArchiveProof, require_listed
+from bot.models import Cause, Reason
+from bot.services.archive.proof import ArchiveProof, require_listed
 from bot.services.archive.stream import MemberStream
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
@@ -23,6 +24,8 @@ from bot.services.zip.records import ZipEntry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+_UNPROVEN = "The archive could not be proven"
 
 
 class SealedOutput:
@@ -54,9 +57,9 @@ class SealedOutput:
         tail = _Tail(stream.entries, self._zip_bytes)
         label = await run_to_end(partial(self._open, tail, own.check), stop=own.set)
         if (self._proof.position, self._proof.crc32) != (self._zip_bytes, self._zip_crc32):
-            raise ArchiveError(f"{UNPROVEN}: what comes out of its seal is not what went in.")
+            raise ArchiveError.because(Cause.UNPROVEN_SEAL)
         self._proof.conclude(stream.members)
-        require_listed(io.BufferedReader(tail), stream.entries, UNPROVEN)
+        require_listed(io.BufferedReader(tail), stream.entries)
         return label
 
     def _open(self, tail: _Tail, check: Callable[[], None]) -> str:
@@ -70,13 +73,15 @@ class SealedOutput:
         except (ArchiveError, SealError) as error:
             raise _unproven(error) from error
         if (found.bytes, found.sha256) != (part.written, part.sha256):
-            raise ArchiveError(f"{UNPROVEN}: the file does not hold what was written to it.")
+            raise ArchiveError.because(Cause.UNPROVEN_CONTENT)
         return self._sealing.require_sealed(found.header)
 
 
 def _unproven(error: CourierError) -> ArchiveError:
-    sentence = error.sentence if error.sentence.startswith(UNPROVEN) else f"{UNPROVEN}: {error.sentence}"
-    return ArchiveError(sentence, hint=error.hint)
+    sentence = error.sentence if error.sentence.startswith(_UNPROVEN) else f"{_UNPROVEN}: {error.sentence}"
+    unproven = ArchiveError(sentence, hint=error.hint)
+    unproven.cause = error.cause or Reason(Cause.UNPROVEN_SEAL)
+    return unproven
 
 
 class _Tail(io.RawIOBase):

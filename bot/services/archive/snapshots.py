@@ -14,6 +14,7 @@ from bot.models import (
     INFO_NAME,
     MANIFEST_NAME,
     Archive,
+    Cause,
     CheckReport,
     Compression,
     Member,
@@ -119,7 +120,4 @@ def _read_as_a_restore_would(path: Path, manifest: Manifest) -> None:
 
 def _require_same(read: Manifest, written: Manifest) -> None:
     if read != written:
-        raise ArchiveError(
-            f"The archive could not be proven: its {MANIFEST_NAME}, read as for a restore, is not what was written.",
-            hint="Please report this, with what `sqlite-courier config` prints.",
-        )
+        raise ArchiveError.because(Cause.UNPROVEN_MANIFEST, manifest=MANIFEST_NAME)

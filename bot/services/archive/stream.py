@@ -15,7 +15,7 @@ from typing import Any
 from zipstream import AioZipStream
 
 from bot.errors import ArchiveError
-from bot.models import Member, ReportBytes
+from bot.models import Cause, Member, ReportBytes
 from bot.services.files.names import folded
 from bot.services.zip.deflate import BLOCK, Deflation, Source
 from bot.services.zip.deflated import DeflatedMember
@@ -46,7 +46,7 @@ class MemberSource:
         try:
             return self.file.stat().st_size
         except OSError as error:
-            raise ArchiveError(f"The private copy of {self.name} is gone: {error.strerror or error}.") from error
+            raise ArchiveError.because(Cause.COPY_GONE, name=self.name, said=error.strerror or str(error)) from error
 
 
 class MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
@@ -105,7 +105,7 @@ class MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
         if counts:
             self._count(left)  # what is handed on as it is comes in larger pieces
         if piece.bytes != entry.bytes:
-            raise ArchiveError(f"The private copy of {entry.name} changed its size while it was being compressed.")
+            raise ArchiveError.because(Cause.COPY_RESIZED, name=entry.name)
         entry = replace(entry, compressed_bytes=compressed_bytes, crc32=piece.crc32)
         self.entries.append(entry)
         self.members.append(

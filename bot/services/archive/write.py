@@ -13,8 +13,8 @@ from typing import Self
 from isal import isal_zlib
 
 from bot.errors import ArchiveError
-from bot.models import Archive, Compression, Member, ReportBytes
-from bot.services.archive.proof import UNPROVEN, ArchiveProof, require_listed
+from bot.models import Archive, Cause, Compression, Member, ReportBytes
+from bot.services.archive.proof import ArchiveProof, require_listed
 from bot.services.archive.sealed import SealedOutput
 from bot.services.archive.stream import MemberSource, MemberStream
 from bot.services.concurrency.abort import Abort
@@ -166,7 +166,7 @@ class ZipOutput:
         await self.following
         self._proof.conclude(stream.members)
         if (self._proof.position, self._proof.crc32) != (self._part.written, self._part.crc32):
-            raise ArchiveError(f"{UNPROVEN}: the file does not hold what was written to it.")
+            raise ArchiveError.because(Cause.UNPROVEN_CONTENT)
         return ""
 
     def _reached(self) -> None:
@@ -190,7 +190,6 @@ def _read_again(archive: Archive, crc32: int, entries: Sequence[ZipEntry]) -> Ge
     Nothing else can be done meanwhile, so it takes the CRC: what a disk or memory spoils does not aim at a collision.
     """
     found_crc32, done = 0, 0
-    fault = f"{archive.path.name} could not be proven after it got its name"
     try:
         with archive.path.open("rb", buffering=0) as file:
             while piece := file.read(PIECE):
@@ -198,8 +197,8 @@ def _read_again(archive: Archive, crc32: int, entries: Sequence[ZipEntry]) -> Ge
                 done += len(piece)
                 yield done
         if (done, found_crc32) != (archive.bytes, crc32):
-            raise ArchiveError(f"{fault}: the disk gives back other bytes than were written.")
+            raise ArchiveError.because(Cause.UNPROVEN_LATER, file=archive.path.name)
         if not archive.sealed:  # what is in a sealed one was read when it was opened
-            require_listed(archive.path, entries, fault)
+            require_listed(archive.path, entries)
     except OSError as error:
-        raise ArchiveError(f"{fault}: {error}.") from error
+        raise ArchiveError.because(Cause.UNPROVEN_LATER_UNREAD, file=archive.path.name, said=str(error)) from error

@@ -20,7 +20,6 @@ from bot.models import (
     ReportRun,
     Skipped,
     SkippedRecord,
-    SkipReason,
     Snapshot,
     Stage,
     Verdict,
@@ -37,12 +36,11 @@ from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.second_look import look_twice, was_written_since
 from bot.services.snapshot.snapshot import skip
 from bot.services.snapshot.sqlite_errors import unforeseen
-from bot.words.causes import in_full
+from bot.words.failures import nothing_words
 
 AT_ONCE = 2
 """integrity_check is one core's work and a page cache each: two keep both cores of a small machine and the memory."""
 
-_FULL = "the disk is full"
 
 TakeAgain = Callable[..., Awaitable[Snapshot]]
 """`take_snapshot`, but for the database and `abort`."""
@@ -178,25 +176,11 @@ async def archive_checked(
             left_out += lost.values()
             included = [snapshot for snapshot in included if snapshot.file not in lost]
     records = _records(left_out)
-    reasons = "; ".join(_by_cause(records))
     raise NothingToBackUpError(
-        f"No database could be backed up. {reasons}" if reasons else "DATABASES matches no file.",
+        nothing_words(records),
         hint="Correct DATABASES, or mend what the reasons name; `sqlite-courier config` shows what is looked for.",
         skipped=records,
     )
-
-
-def _by_cause(records: Sequence[SkippedRecord]) -> list[str]:
-    """Say of each cause once whom it befell; of one that befell one database alone, what was found."""
-    causes: dict[SkipReason, list[SkippedRecord]] = {}
-    for record in records:
-        causes.setdefault(record.reason, []).append(record)
-    return [
-        f"{befallen[0].name}: {in_full(befallen[0].why)}"
-        if len(befallen) == 1
-        else f"{', '.join(record.name for record in befallen)}: {_FULL if reason is SkipReason.NO_SPACE else reason}"
-        for reason, befallen in causes.items()
-    ]
 
 
 def counting(report: ReportRun, stage: Stage) -> ReportBytes:

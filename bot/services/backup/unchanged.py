@@ -96,7 +96,7 @@ class Comparison:
                 "what backup {} holds can't be taken over, all is checked and compressed anew: {}", backup.id, why
             )
             if not await is_as_written(self._store, backup):
-                await record_fault(self._store, self._catalogue, backup, "It is not what was written (SHA-256).")
+                await record_fault(self._store, self._catalogue, backup)
 
     def _still_counts(self, record: BackedUp, snapshot: Snapshot) -> bool:
         rule = self._settings.check

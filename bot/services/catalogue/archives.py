@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from bot.models import SAFETY_KEPT, Backup, BackupState, DeliveryReason, Trigger
+from bot.models import SAFETY_KEPT, Backup, BackupState, DeliveryReason, Reason, Trigger
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
@@ -114,7 +114,7 @@ class ArchiveTable(BackupRows):
         return bool(await self._db.value(int, told, name))
 
     @writing
-    async def set_fault(self, backup_id: int, fault: str, faulty_file: str) -> None:
+    async def set_fault(self, backup_id: int, fault: Reason, faulty_file: str) -> None:
         """Record why an archive on the disk is not good any more, and which state of its file was found so."""
         await self._db.execute(
             "UPDATE backups SET fault = ?, faulty_file = ? WHERE id = ? AND on_disk = 1", fault, faulty_file, backup_id
@@ -128,7 +128,7 @@ class ArchiveTable(BackupRows):
         )
 
     @writing
-    async def mark_gone(self, backup_id: int, fault: str) -> bool:
+    async def mark_gone(self, backup_id: int, fault: Reason) -> bool:
         """Record that somebody took an archive from the disk; tell whether it was believed there until now.
 
         What is owed of it can't be sent any more.

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.errors import NotFoundError
-from bot.models import Archive, BackedUp, Backup, BackupState, DeliveryReason, SkippedRecord, Trigger
+from bot.models import (
+    NO_REASON,
+    Archive,
+    BackedUp,
+    Backup,
+    BackupState,
+    Cause,
+    DeliveryReason,
+    Reason,
+    SkippedRecord,
+    Trigger,
+)
 from bot.services.catalogue.backup_rows import A_RUN, AMONG, BY_TIME, ORDINARY, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
@@ -43,23 +54,15 @@ class BackupTable(BackupRows):
         databases: Sequence[BackedUp] = (),
         skipped: Sequence[SkippedRecord] = (),
         error_code: str = "",
-        error: str = "",
+        error: Reason = NO_REASON,
     ) -> Backup:
         """Record what a run came to; an archive is on disk. Raises NotFoundError."""
-        found: dict[str, object] = {}
+        found: dict[str, object] = {"error_code": error_code, "error": error}
         if archive is not None:
             found |= {"archive_name": archive.path.name, "archive_bytes": archive.bytes}
             found |= {"archive_sha256": archive.sha256, "sealed": archive.sealed}
         await self._finish(
-            backup_id,
-            databases,
-            skipped,
-            on_disk=archive is not None,
-            state=state,
-            finished_at=finished_at,
-            error_code=error_code,
-            error=error,
-            **found,
+            backup_id, databases, skipped, on_disk=archive is not None, state=state, finished_at=finished_at, **found
         )
         return await self._backup(backup_id)
 
@@ -98,10 +101,7 @@ class BackupTable(BackupRows):
         ids = await self._db.column("SELECT id FROM backups WHERE state = 'running'")
         for backup_id in ids:
             await self._change(
-                backup_id,
-                state=BackupState.INTERRUPTED,
-                finished_at=self._db.clock(),
-                error="the run was cut off: the process or the machine stopped",
+                backup_id, state=BackupState.INTERRUPTED, finished_at=self._db.clock(), error=Reason(Cause.RUN_CUT_OFF)
             )
         return await self._backups(ids)
 

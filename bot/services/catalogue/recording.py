@@ -11,7 +11,7 @@ from datetime import datetime
 from loguru import logger
 
 from bot.errors import AbortedError, CourierError, NothingToBackUpError
-from bot.models import Archive, Backup, BackupState, Delivery, DeliveryState, Trigger
+from bot.models import Archive, Backup, BackupState, Cause, Delivery, DeliveryState, Reason, Trigger, because
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.concurrency.nursery import settled
@@ -75,6 +75,15 @@ def _state_of(backup: Backup, deliveries: tuple[Delivery, ...]) -> BackupState:
     return BackupState.PARTIAL if sent else BackupState.STORED
 
 
+def _why(error: BaseException) -> Reason:
+    """Return what is recorded of an error beside its code; nothing where the code says it, or the log alone."""
+    if isinstance(error, CourierError):
+        return error.cause
+    if isinstance(error, asyncio.CancelledError):
+        return Reason(Cause.SERVICE_STOPPED)
+    return because(Cause.UNFORESEEN_ERROR, kind=type(error).__name__, said=str(error))
+
+
 async def _record_failure(catalogue: Catalogue, backup_id: int, trigger: Trigger, error: BaseException) -> None:
     stopped = isinstance(error, (AbortedError, asyncio.CancelledError))
     code = error.code if isinstance(error, CourierError) else "aborted" if stopped else "error"
@@ -87,7 +96,7 @@ async def _record_failure(catalogue: Catalogue, backup_id: int, trigger: Trigger
         finished_at=catalogue.clock(),
         skipped=error.skipped if isinstance(error, NothingToBackUpError) else (),
         error_code=code,
-        error="The service was stopped." if isinstance(error, asyncio.CancelledError) else sentence,
+        error=_why(error),
     )
     if stopped:
         logger.warning("backup {} was interrupted: {}", backup_id, sentence)

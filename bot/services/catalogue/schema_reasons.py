@@ -186,3 +186,34 @@ REASONS_OF_DELIVERIES = (
     WHERE undeletable <> ''
     """,
 )
+
+
+def _other(column: str) -> str:
+    return f"json_array('other', json_array('said', {column}))"
+
+
+_WRITTEN = " bytes and was written with "
+_AT = f"instr(fault, '{_WRITTEN}')"
+_HAS = f"CAST(replace(substr(fault, 8, {_AT} - 8), ',', '') AS INTEGER)"
+_HAD = f"CAST(replace(substr(fault, {_AT} + {len(_WRITTEN)}), ',', '') AS INTEGER)"
+
+# Why a run made no archive, beside the code of its error, and why an archive is no longer good.
+REASONS_OF_BACKUPS = (
+    f"""
+    UPDATE backups SET error = CASE error
+        WHEN 'The service was stopped.' THEN json_array('service stopped')
+        WHEN 'the run was cut off: the process or the machine stopped' THEN json_array('run cut off')
+        ELSE {_other("error")} END
+    WHERE error <> ''
+    """,
+    f"""
+    UPDATE backups SET fault = CASE
+        WHEN fault = 'It is gone from the disk, and neither retention nor an admin has deleted it.'
+            THEN json_array('archive gone')
+        WHEN fault = 'It is not what was written (SHA-256).' THEN json_array('archive other')
+        WHEN fault = 'It has ' || printf('%,d', {_HAS}) || '{_WRITTEN}' || printf('%,d', {_HAD}) || '.'
+            THEN json_array('archive cut', json_array('bytes', {_HAS}), json_array('written', {_HAD}))
+        ELSE {_other("fault")} END
+    WHERE fault <> ''
+    """,
+)

@@ -179,8 +179,8 @@ class Drills:
         async def find(_room: Path) -> Path:
             return self._store.folder / backup.archive_name
 
-        async def blame(fault: str) -> None:
-            await record_fault(self._store, self._catalogue, backup, fault)
+        async def blame(error: CourierError) -> None:
+            await record_fault(self._store, self._catalogue, backup, error)
 
         return await self._drill(backup, DrillSource.DISK, find, abort, by_hand=by_hand, blame=blame)
 
@@ -205,11 +205,11 @@ class Drills:
 
             fetch = partial(fetch_archive, place, points[0], delay=self.patience, abort=abort)
 
-            async def blame(fault: str) -> None:
+            async def blame(error: CourierError) -> None:
                 try:
-                    await place.blame(points[0].archive, fault)
+                    await place.blame(points[0].archive, error.sentence)
                 except Outcome as outcome:
-                    logger.error("{}: {} could not be noted there: {}", place.name, fault, outcome.sentence)
+                    logger.error("{}: {} could not be noted there: {}", place.name, error.sentence, outcome.sentence)
 
             return await self._drill(backup, DrillSource.OBJECTS, fetch, abort, blame=blame)
 
@@ -235,7 +235,7 @@ class Drills:
         abort: Abort,
         *,
         by_hand: bool = False,
-        blame: Callable[[str], Awaitable[None]] | None = None,
+        blame: Callable[[CourierError], Awaitable[None]] | None = None,
     ) -> Drill:
         """Test-restore the archive that `bring` gives, and record what came of it; `blame` hears why it is bad."""
         await sweep_private_folders(self._store.work)
@@ -262,7 +262,7 @@ class Drills:
             except (DamagedArchiveError, UntrustedArchiveError) as error:
                 ok, detail = False, error.sentence
                 if blame is not None:
-                    await blame(error.sentence)
+                    await blame(error)
             except (LostError, NotFoundError) as error:
                 ok, detail = False, error.sentence
         if ok and source is DrillSource.DISK:

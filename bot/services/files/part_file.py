@@ -14,6 +14,7 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from bot.errors import ArchiveError, NoSpaceError
+from bot.models import Cause
 from bot.services.concurrency.nursery import settled
 from bot.services.concurrency.threads import in_thread
 from bot.services.files.private_file import PART_SUFFIX, create_private, sync_file, sync_folder, to_the_disk
@@ -32,20 +33,18 @@ def faults_of(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if is_full(error):
-            raise NoSpaceError(
-                f"There is no space left for {path.name} in {path.parent} ({error.strerror}).",
-                hint="Free some disk space, or keep fewer backups (MAX_BACKUP_COUNT, MAX_BACKUP_AGE_DAYS).",
+            raise NoSpaceError.because(
+                Cause.NO_SPACE_FOR_ARCHIVE, file=path.name, folder=path.parent, said=str(error.strerror)
             ) from error
-        raise ArchiveError(
-            f"{path.name} could not be written in {path.parent}: {error.strerror or error}.",
-            hint="Check that BACKUP_DIR exists, belongs to the user the bot runs as, and that its disk is healthy.",
+        raise ArchiveError.because(
+            Cause.ARCHIVE_NOT_WRITTEN, file=path.name, folder=path.parent, said=error.strerror or str(error)
         ) from error
 
 
 def refuse_to_replace(target: Path) -> None:
     """Raise `ArchiveError` where there is such a file, or a link of that name."""
     if os.path.lexists(target):
-        raise ArchiveError(f"{target.name} exists already in {target.parent}; it is not replaced.")
+        raise ArchiveError.because(Cause.ARCHIVE_EXISTS, file=target.name, folder=target.parent)
 
 
 def put_in_place(part: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.errors import ArchiveError, NotFoundError
-from bot.models import Volume
+from bot.models import Cause, Volume
 from bot.services.concurrency.nursery import settled
 
 _ARCHIVE = re.compile(r"database_backup_(\d{8}_\d{6})\.zip(?:\.age)?")
@@ -129,8 +129,9 @@ class Store:
             await asyncio.to_thread(create_private_folder, self.folder)
             await asyncio.to_thread(create_private_folder, self.work)
         except OSError as error:
-            message = f"The folder {error.filename or self.folder} can't be created: {error.strerror or error}."
-            raise ArchiveError(message, hint="Set BACKUP_DIR to a folder that this user may write.") from error
+            raise ArchiveError.because(
+                Cause.FOLDER_NOT_CREATED, folder=error.filename or self.folder, said=error.strerror or str(error)
+            ) from error
 
     @asynccontextmanager
     async def run_folder(self) -> AsyncIterator[Path]:
@@ -157,8 +158,9 @@ class Store:
         try:
             return await asyncio.to_thread(self._files)
         except OSError as error:
-            message = f"The folder {self.folder} can't be read: {error.strerror or error}."
-            raise ArchiveError(message, hint="See that this user may read BACKUP_DIR.") from error
+            raise ArchiveError.because(
+                Cause.FOLDER_NOT_READ, folder=self.folder, said=error.strerror or str(error)
+            ) from error
 
     async def sweep(self) -> tuple[Path, ...]:
         """Remove what a killed run left: half-written archives and its folder of snapshots; return what was removed.

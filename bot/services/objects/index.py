@@ -15,7 +15,18 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import CatalogueError
-from bot.models import Backup, BackupState, HeldDatabase, RestorePoint, StoredVolume, Trigger, Verdict
+from bot.models import (
+    NO_REASON,
+    Backup,
+    BackupState,
+    Cause,
+    HeldDatabase,
+    Reason,
+    RestorePoint,
+    StoredVolume,
+    Trigger,
+    Verdict,
+)
 from bot.services.files.store import is_archive_name
 from bot.services.retention.plan import plan_prune
 
@@ -198,5 +209,5 @@ def _as_backup(entry: ArchiveEntry, *, pinned: bool) -> Backup:
         ),
         pinned=pinned,
         on_disk=entry.fault != GONE,
-        fault=entry.fault,
+        fault=Reason(Cause.ARCHIVE_DAMAGED) if entry.fault else NO_REASON,
     )

@@ -16,6 +16,7 @@ from bot.services.catalogue.newest import newest_first
 from bot.services.fetch.choice import GIVE_FROM_TELEGRAM, point_of
 from bot.services.files.store import Store
 from bot.services.retention.inventory import ahead_words, is_as_written, record_fault
+from bot.words.causes import sentence_of
 
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _ALL = -1
@@ -132,7 +133,7 @@ async def found_damaged(store: Store, catalogue: Catalogue, origin: RestoreSourc
     backup = origin.backup
     if backup is None or origin.files != (store.folder / backup.archive_name,) or await is_as_written(store, backup):
         return error
-    await record_fault(store, catalogue, backup, error.sentence)
+    await record_fault(store, catalogue, backup, error)
     return DamagedArchiveError(
         f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {error.sentence}",
         hint=await other_ways(catalogue, backup),
@@ -143,7 +144,7 @@ async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> Restor
     archive = folder / backup.archive_name
     if backup.damaged:
         raise DamagedArchiveError(
-            f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {backup.fault}",
+            f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {sentence_of(backup.fault)}",
             hint=await other_ways(catalogue, backup),
         )
     if not backup.on_disk or not await asyncio.to_thread(archive.is_file):

@@ -6,13 +6,12 @@ import asyncio
 
 from loguru import logger
 
-from bot.models import Backup
+from bot.errors import CourierError
+from bot.models import Backup, Cause, Reason, because
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import ArchiveFile, Store
-
-GONE = "It is gone from the disk, and neither retention nor an admin has deleted it."
-
+from bot.words.causes import sentence_of
 
 _MOST = 3
 """Archives that are named one by one."""
@@ -31,22 +30,30 @@ async def take_stock(store: Store, catalogue: Catalogue) -> None:
     for backup in believed:
         file = files.get(backup.archive_name)
         if file is None:
-            if await catalogue.archives.mark_gone(backup.id, GONE):
+            if await catalogue.archives.mark_gone(backup.id, Reason(Cause.ARCHIVE_GONE)):
                 logger.error("the archive of backup {}, {}, is gone from the disk", backup.id, backup.archive_name)
         elif backup.fault and faulty_files.get(backup.id) == file.state:
             continue
         elif backup.archive_bytes != file.bytes:
-            cut = f"It has {file.bytes:,} bytes and was written with {backup.archive_bytes:,}."
+            cut = because(Cause.ARCHIVE_CUT, bytes=file.bytes, written=backup.archive_bytes)
             await _record(catalogue, backup, cut, file)
         elif backup.fault:
             await _read_again(store, catalogue, backup, file)
 
 
-async def record_fault(store: Store, catalogue: Catalogue, backup: Backup, fault: str) -> None:
-    """Record what reading the archive of a backup on the disk has found: it is damaged, and counts as none from now."""
+async def record_fault(store: Store, catalogue: Catalogue, backup: Backup, error: CourierError | None = None) -> None:
+    """Record what reading the archive of a backup on the disk has found: it is damaged, and counts as none from now.
+
+    Without an error it is another than was written.
+    """
     file = (await store.files()).get(backup.archive_name)
-    if file is not None:
-        await _record(catalogue, backup, fault.removeprefix(f"{backup.archive_name} is damaged: "), file)
+    if file is None:
+        return
+    if error is None:
+        await _record(catalogue, backup, Reason(Cause.ARCHIVE_OTHER), file)
+        return
+    logger.error("{}", error.sentence)
+    await _record(catalogue, backup, error.cause or Reason(Cause.ARCHIVE_DAMAGED), file)
 
 
 async def is_as_written(store: Store, backup: Backup) -> bool:
@@ -66,7 +73,7 @@ async def archive_warnings(catalogue: Catalogue) -> tuple[str, ...]:
     ahead = await catalogue.backups.dated_ahead()
     lines = [
         f"The archive of backup {backup.id} of {backup.started_at:%Y-%m-%d %H:%M} UTC is "
-        f"{'gone from the disk.' if backup.gone else f'damaged: {backup.fault}'}"
+        f"{'gone from the disk.' if backup.gone else f'damaged: {sentence_of(backup.fault)}'}"
         for backup in faulty[:_MOST]
     ]
     if len(faulty) > _MOST:
@@ -85,9 +92,9 @@ def ahead_words(backup: Backup) -> str:
     return f"Backup {backup.id} is dated in the future ({at}): a wrong clock made it, and it counts as the oldest."
 
 
-async def _record(catalogue: Catalogue, backup: Backup, fault: str, file: ArchiveFile) -> None:
+async def _record(catalogue: Catalogue, backup: Backup, fault: Reason, file: ArchiveFile) -> None:
     await catalogue.archives.set_fault(backup.id, fault, file.state)
-    logger.error("the archive of backup {}, {}, is damaged: {}", backup.id, backup.archive_name, fault)
+    logger.error("the archive of backup {}, {}, is damaged: {}", backup.id, backup.archive_name, sentence_of(fault))
 
 
 async def _read_again(store: Store, catalogue: Catalogue, backup: Backup, file: ArchiveFile) -> None:

@@ -15,6 +15,7 @@ from types import ModuleType, TracebackType
 from typing import Self
 
 from bot.errors import ArchiveError, CourierError, DamagedArchiveError, SealError, how_to_install
+from bot.models import Cause
 from bot.services.concurrency.threads import in_thread
 from bot.services.sealing.handover import Handover
 from bot.services.sealing.header import Header, read_header
@@ -93,7 +94,7 @@ class Sealing:
         kinds = {stanza.kind for stanza in header.stanzas if not stanza.kind.endswith("-grease")}
         wanted = ({"scrypt"}, 1) if self._seal.passphrase else ({"X25519"}, len(set(self._seal.recipients)) + 1)
         if (kinds, sum(map(header.count, kinds))) != wanted or header.armored:
-            raise ArchiveError("The archive could not be proven: it is not sealed for the keys that were asked for.")
+            raise ArchiveError.because(Cause.UNPROVEN_KEYS)
         return self._seal.label
 
     def _work(self, reader: Handover, writer: Handover) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from bot.errors import ArchiveError
+from bot.models import Cause
 
 
 class Handover:
@@ -30,7 +31,7 @@ class Handover:
             self._turn.wait_for(lambda: self._hungry or self._ended)
             out, self._output = self._output, []
             if self._error is not None:
-                raise ArchiveError(f"The archive could not be sealed: {self._error}.") from self._error
+                raise ArchiveError.because(Cause.NOT_SEALED, said=str(self._error)) from self._error
             return out
 
     def stop(self) -> None:

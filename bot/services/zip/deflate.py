@@ -24,7 +24,7 @@ from isal import isal_zlib
 from zlib_ng import zlib_ng
 
 from bot.errors import ArchiveError
-from bot.models import Compression
+from bot.models import Cause, Compression
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import gentle_threads, in_thread
@@ -195,8 +195,7 @@ class Reading:
                 self._stream = BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
             yield self._stream
         except OSError as error:
-            message = f"The private copy of {self._name} could not be read back: {error.strerror or error}."
-            raise ArchiveError(message) from error
+            raise ArchiveError.because(Cause.COPY_UNREAD, name=self._name, said=error.strerror or str(error)) from error
 
 
 class Deflation:

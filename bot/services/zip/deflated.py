@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from bot.errors import ArchiveError
+from bot.models import Cause
 from bot.services.zip.inflate import PIECE
 
 
@@ -41,8 +42,10 @@ class DeflatedMember:
                 while left:
                     piece = file.read(min(PIECE, left))
                     if not piece:
-                        raise ArchiveError(f"{self.name} is cut off.")
+                        raise ArchiveError.because(Cause.DEFLATED_CUT, archive=self.name)
                     left -= len(piece)
                     yield piece
         except OSError as error:
-            raise ArchiveError(f"{self.name} could not be read: {error.strerror or error}.") from error
+            raise ArchiveError.because(
+                Cause.DEFLATED_UNREAD, archive=self.name, said=error.strerror or str(error)
+            ) from error

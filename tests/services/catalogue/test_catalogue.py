@@ -15,6 +15,7 @@ import pytest
 from bot.errors import NotFoundError
 from bot.models import (
     NO_REASON,
+    OTHER,
     SAFETY_KEPT,
     Action,
     Backup,
@@ -58,7 +59,7 @@ async def test_a_finished_backup_comes_back_as_it_was_told(catalogue: Catalogue)
         "databases": (backed_up(), backed_up("other.db", messages=(), rows=(), verdict=Verdict.UNCHECKED)),
         "skipped": (SKIPPED,),
         "error_code": "no-space",
-        "error": "half of it",
+        "error": Reason(OTHER, (("said", "half of it"),)),
     }
     archive = archive_named("database_backup_20250301_120000.zip", bytes=123, sha256="00ff", sealed="age1abc")
     finished = await catalogue.backups.finish(backup_id, archive=archive, **told)
@@ -203,7 +204,9 @@ async def test_backups_are_listed_newest_first(catalogue: Catalogue) -> None:
     """Pages, counts and filters agree, and a failed run shows without an archive."""
     older = await stored(catalogue, NOW - timedelta(hours=2))
     newer = await stored(catalogue, NOW - timedelta(hours=1))
-    failed = await stored(catalogue, NOW, state=BackupState.FAILED, archive=None, error="disk")
+    failed = await stored(
+        catalogue, NOW, state=BackupState.FAILED, archive=None, error=Reason(Cause.NOT_SEALED, (("said", "no"),))
+    )
     await catalogue.backups.mark_deleted(older.id)
     assert [backup.id for backup in await catalogue.backups.select()] == [failed.id, newer.id, older.id]
     assert [backup.id for backup in await catalogue.backups.select(limit=1, offset=1)] == [newer.id]

@@ -54,7 +54,7 @@ async def test_days_are_local_and_count_what_was_proven_and_complete(catalogue: 
     midnight = NOW.replace(hour=23, minute=30)
     await stored(catalogue, midnight)
     failed = await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="", started_at=midnight - HOUR * 4)
-    await catalogue.backups.finish(failed, state=BackupState.FAILED, finished_at=midnight, error="no")
+    await catalogue.backups.finish(failed, state=BackupState.FAILED, finished_at=midnight, error_code="error")
     found = await catalogue.charts.days(NOW - DAY, ZoneInfo("Europe/Berlin"))
     assert [(day.day.day - NOW.day, day.runs, day.proven, day.complete) for day in found] == [
         (0, 1, 0, 0),

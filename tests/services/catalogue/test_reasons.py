@@ -7,13 +7,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
-from bot.models import OTHER, Action, Cause, Reason, because
+from bot.models import NO_REASON, OTHER, Action, Cause, Reason, because
 from bot.services.catalogue import Catalogue, schema
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
-from bot.services.catalogue.schema_reasons import REASONS_OF_SKIPS
+from bot.services.catalogue.schema_reasons import REASONS_OF_BACKUPS, REASONS_OF_SKIPS
 from bot.texts.actions import ACTIONS, actions
-from bot.words.causes import CAUSES, in_full
-from bot.words.failures import FAILURES
+from bot.words.causes import CAUSES, in_full, sentence_of
+from bot.words.failures import FAILURES, why_failed
 
 NOW = datetime(2026, 7, 13, 12, tzinfo=UTC)
 PATH = '/srv/it\'s a 100% "shop".db'
@@ -126,3 +126,31 @@ def test_every_code_has_its_words() -> None:
 
 def kinds_of_errors(kind: type[CourierError]) -> list[type[CourierError]]:
     return [kind, *(each for sub in kind.__subclasses__() for each in kinds_of_errors(sub))]
+
+
+async def test_why_a_run_failed_and_an_archive_is_bad_is_known_by_codes(path: Path) -> None:
+    """What a run and an archive came to becomes a code where it is one of ours, and is kept whole where not."""
+    cut = because(Cause.ARCHIVE_CUT, bytes=1234567, written=7654321)
+    told = [
+        ("", "", NO_REASON, NO_REASON),
+        ("The service was stopped.", "", Reason(Cause.SERVICE_STOPPED), NO_REASON),
+        ("the run was cut off: the process or the machine stopped", "", Reason(Cause.RUN_CUT_OFF), NO_REASON),
+        ("The disk is full.", "", Reason(OTHER, (("said", "The disk is full."),)), NO_REASON),
+        ("", sentence_of(Reason(Cause.ARCHIVE_GONE)), NO_REASON, Reason(Cause.ARCHIVE_GONE)),
+        ("", sentence_of(Reason(Cause.ARCHIVE_OTHER)), NO_REASON, Reason(Cause.ARCHIVE_OTHER)),
+        ("", "It has 1,234,567 bytes and was written with 7,654,321.", NO_REASON, cut),
+        ("", "It has 12 bytes and was written with none.", NO_REASON,
+         Reason(OTHER, (("said", "It has 12 bytes and was written with none."),))),
+    ]  # fmt: skip
+    with closing(at_step_before(path, REASONS_OF_BACKUPS)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO backups (started_at, trigger, requested_by, state, error, fault)"
+            " VALUES ('2026-01-01T00:00:00.000000+00:00', 'schedule', '', 'failed', ?, ?)",
+            [(error, fault) for error, fault, _, _ in told],
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        backups = sorted(await catalogue.backups.select(), key=lambda one: one.id)
+    assert [(one.error, one.fault) for one in backups] == [(error, fault) for *_, error, fault in told]
+    assert [(why_failed(one), sentence_of(one.fault)) for one in backups] == [
+        (error, fault) for error, fault, _, _ in told
+    ]

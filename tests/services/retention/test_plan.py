@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.models import Backup, BackupState, Trigger, Verdict
+from bot.models import Backup, BackupState, Cause, Reason, Trigger, Verdict
 from bot.services.retention.plan import plan_prune
 from tests.world.catalogue import backed_up
 from tests.world.retention import NOW, WEEK, dropped, histories, hourly, kept, made
@@ -40,8 +40,8 @@ def test_a_safety_copy_is_no_last_good_backup() -> None:
         made(7, timedelta(hours=1), **safety, **over),
         made(8, timedelta(hours=1), "only.db", **safety, **over),
         made(9, year, pinned=True, **safety, **over),
-        made(10, timedelta(days=20), fault="cut", **safety, **later),
-        made(11, timedelta(hours=1), fault="cut", **safety, **over),
+        made(10, timedelta(days=20), fault=Reason(Cause.ARCHIVE_CUT), **safety, **later),
+        made(11, timedelta(hours=1), fault=Reason(Cause.ARCHIVE_CUT), **safety, **over),
     ]
     plan = plan_prune(history, now=NOW, max_age=WEEK, max_count=4)  # 1, 3 and 8 take three places
     assert kept(plan) == {

@@ -47,7 +47,7 @@ PAUSED_FOR_GOOD = PAUSED | {"paused": replace(PAUSED["paused"], until=None)}
 INTERRUPTED = samples.backup(2, state=BackupState.INTERRUPTED, archive_sha256="")
 BEN = (RecipientStatus(recipient=Recipient(chat_id=22), name="Ben"),)
 INVITED = (replace(BEN[0], parked_reason=Reason(OutcomeCode.NOT_STARTED), invited=True),)
-FAILED = samples.backup(2, state=BackupState.FAILED, archive_sha256="", error="The disk is full.")
+FAILED = samples.backup(2, state=BackupState.FAILED, archive_sha256="", error_code="no-space")
 LESS = samples.backup(skipped=(samples.skipped(),))
 ALARM = Alarm(id="a", key="disk", began_at=NOW)
 SHRUNK = replace(ALARM, key="shrunken:users.db")
