@@ -153,7 +153,7 @@ def admin_menu() -> InlineKeyboardMarkup:
 def backup_menu(mend: Row, *, paused: bool) -> InlineKeyboardMarkup:
     """Return the backup menu; `mend` is what can be done about what is wrong."""
     pause = button("⏸ Pause", Go(place=ScreenName.PAUSE))
-    resume = button("▶️ Resume", Resume(), ButtonStyle.PRIMARY)
+    resume = button("▶️ Resume", Resume(), None if mend else ButtonStyle.PRIMARY)
     main = None if paused or mend else ButtonStyle.PRIMARY
     return keyboard(
         mend,
