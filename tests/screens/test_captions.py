@@ -30,7 +30,10 @@ async def test_captions(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
             place.path(name).unlink()
         with closing(sqlite3.connect(place.path("users.db"))) as connection, connection:
             connection.execute("DELETE FROM entries WHERE id > 7")
-        drawn.keep("with_trouble", sent(place, await place.back_up(after=60)))
+        less = sent(place, await place.back_up(after=60))
+        drawn.keep("with_trouble", less)
+        await place.ann.press("🗄 Databases", message=less)
+        await place.ann.wait_for(lambda message: message.text.startswith("🗄 Databases") and "users.db" in str(message))
         drawn.finish()
 
 
