@@ -11,7 +11,7 @@ from functools import cache
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
 _TRIM_THRESHOLD = 8 << 20
-_MMAP_THRESHOLD = 1 << 18  # below the blocks that a backup hands around: they leave no gaps behind in the arena
+_MMAP_THRESHOLD = 1 << 19  # below the blocks that a backup hands around: they leave no gaps behind in the arena
 
 
 @cache
@@ -22,8 +22,9 @@ def keep_memory_flat() -> None:
     dynamic threshold). Measured over runs of 300 MB: 80 MB kept for ever without this, 1 MB with one arena for all
     threads, in the same time: they compress and hash, and hardly allocate. What the arena may keep is enough for the
     blocks under way: with 1 MiB, the system's emptying of pages that come and go took 8 % of a run. What is mapped by
-    itself does not come to rest in the gaps of the arena: with 4 MiB for this, incompressible blobs took 84 to 92 MB at
-    their peak, with 256 KiB 68 to 71, and 0.2 s more for each 100 MB; what can be compressed takes the same time.
+    itself does not come to rest in the gaps of the arena: with 4 MiB for this, 100 MB of incompressible blobs took 65
+    to 85 MB at their peak, with 512 KiB 51 to 66 in 4 to 12 % more time, with 256 KiB 50 in 12 to 25 % more; what can
+    be compressed takes the same time with each.
     """
     if (libc := _glibc()) is not None:
         libc.mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD)
