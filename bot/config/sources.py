@@ -216,6 +216,8 @@ def read_env_text(path: Path) -> str:
         content = path.read_bytes()
     except FileNotFoundError:
         raise
+    except IsADirectoryError:
+        raise ValueError(f"The settings file {path} is a folder: name a file, or put one in its place.") from None
     except OSError as error:
         raise ValueError(f"The settings file {path} can't be read ({error.strerror}): check its permissions.") from None
     try:

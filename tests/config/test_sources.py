@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,14 @@ def test_a_settings_file_that_is_no_text(content: bytes) -> None:
     """Bytes that are no text are a fault and no traceback."""
     Path(".env").write_bytes(content)
     with pytest.raises(SettingsError, match=r"The settings file \.env (is not UTF-8|holds zero bytes)"):
+        load_settings()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows calls it a matter of permission")
+def test_a_folder_of_that_name_is_named_as_such() -> None:
+    """Docker makes one of a file that was to be mounted and is not there."""
+    Path(".env").mkdir()
+    with pytest.raises(SettingsError, match=r"The settings file \.env is a folder"):
         load_settings()
 
 
