@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -106,4 +107,5 @@ async def put_away(_: CallbackQuery, press: ButtonPress) -> None:
     try:
         await message.delete()
     except TelegramBadRequest:
-        await message.edit_reply_markup(reply_markup=None)
+        with suppress(TelegramBadRequest):  # a second press: it is deleted already
+            await message.edit_reply_markup(reply_markup=None)

@@ -20,7 +20,7 @@ async def picture(place: Gallery, *words: str) -> Message:
     return await place.ann.wait_for(lambda m: m.file is not None and m.file.photo and m not in before)
 
 
-async def test_pictures_are_turned_over_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pictures_are_turned_over_in_one_message(monkeypatch: pytest.MonkeyPatch, log_lines: list[str]) -> None:
     """Each press puts another picture into the place of the one before, silently; the screen above stays as it is."""
     async with gallery(monkeypatch, FIVE) as place:
         for _ in range(2):
@@ -40,12 +40,26 @@ async def test_pictures_are_turned_over_in_one_message(monkeypatch: pytest.Monke
             seen.add(await shown.file.read())
         assert len(seen) == 4
         assert all(png.startswith(b"\x89PNG") for png in seen)
-        await (await place.ann.press("✖️ Close", message=shown)).answered()
+        presses = [await place.ann.press("✖️ Close", message=shown) for _ in range(2)]  # as an impatient thumb does
+        for press in presses:
+            assert (await press.answered()).text == ""
 
         async def gone() -> bool:
             return shown.id not in shown.chat.messages
 
         await until(gone)
+        await place.screen()  # the presses before it are dealt with
+        assert not [line for line in log_lines if "unforeseen" in line]
+
+
+async def test_a_picture_that_telegram_no_longer_deletes_loses_its_buttons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two days a bot may not delete its messages any more."""
+    async with gallery(monkeypatch, FIVE) as place:
+        await place.back_up(after=60)
+        shown = await picture(place)
+        place.api.clock.advance(49 * 3600)
+        await (await place.ann.press("✖️ Close", message=shown)).answered()
+        await place.ann.wait_for(lambda m: m.id == shown.id and not m.buttons, since=0)
 
 
 async def test_the_report_is_sent_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:

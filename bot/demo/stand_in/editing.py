@@ -6,6 +6,7 @@ from aiogram.methods import (
     DeleteMessage,
     DeleteMessages,
     EditMessageMedia,
+    EditMessageReplyMarkup,
     EditMessageText,
     PinChatMessage,
     UnpinChatMessage,
@@ -26,7 +27,7 @@ NOT_MODIFIED = (
     "content and reply markup of the message"
 )
 
-Edit = EditMessageText | EditMessageMedia
+Edit = EditMessageText | EditMessageMedia | EditMessageReplyMarkup
 
 
 async def edit_message_text(exchange: Exchange, call: EditMessageText) -> Json:
@@ -48,6 +49,13 @@ async def edit_message_media(exchange: Exchange, call: EditMessageMedia) -> Json
     markup = read_markup(exchange, call.reply_markup)
     file = replace(take_file(exchange, media.media), photo=isinstance(media, InputMediaPhoto))
     return _replace(exchange, message, formatted, media.caption, markup=markup, file=file)
+
+
+async def edit_message_reply_markup(exchange: Exchange, call: EditMessageReplyMarkup) -> Json:
+    """Replace the keyboard alone; without one it is gone."""
+    message = _editable(exchange, call)
+    formatted = FormattedText(message.text, message.entities)
+    return _replace(exchange, message, formatted, message.html, markup=read_markup(exchange, call.reply_markup))
 
 
 async def delete_message(exchange: Exchange, call: DeleteMessage) -> bool:

@@ -27,6 +27,7 @@ ANSWERS: dict[str, Answering] = {
     "sendPhoto": sending.send_photo,
     "editMessageText": editing.edit_message_text,
     "editMessageMedia": editing.edit_message_media,
+    "editMessageReplyMarkup": editing.edit_message_reply_markup,
     "deleteMessage": editing.delete_message,
     "deleteMessages": editing.delete_messages,
     "pinChatMessage": editing.pin_chat_message,
