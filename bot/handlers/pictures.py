@@ -22,6 +22,7 @@ from bot.charts.year import WEEKS, year
 from bot.clock import Clock
 from bot.handlers.drawing.screen import ButtonPress
 from bot.handlers.picture_buttons import PictureButton, PictureKind, PutAway, ReportButton, database_key, under_picture
+from bot.services.telegram.refusals import GONE_MESSAGES
 from bot.texts import pictures as texts
 
 if TYPE_CHECKING:
@@ -62,7 +63,13 @@ async def show_picture(
     if isinstance(message, Message) and message.photo:
         await press.answer()
         media = InputMediaPhoto(media=picture, caption=drawn.caption, parse_mode="HTML")
-        await bot.edit_message_media(media, chat_id=press.chat_id, message_id=message.message_id, reply_markup=buttons)
+        try:
+            await bot.edit_message_media(
+                media, chat_id=press.chat_id, message_id=message.message_id, reply_markup=buttons
+            )
+        except TelegramBadRequest as error:  # put away while it was drawn, or it shows the same already
+            if not any(text in str(error).lower() for text in (*GONE_MESSAGES, "message is not modified")):
+                raise
         return
     press.give_back()  # the screen that the button stands under stays as it is
     await press.answer()

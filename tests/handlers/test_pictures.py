@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.demo.stand_in.state import Message
+from tests.world import faults
 from tests.world.clock import until
 from tests.world.gallery import FIVE, Gallery, gallery
 from tests.world.service import pressed
@@ -40,6 +41,10 @@ async def test_pictures_are_turned_over_in_one_message(monkeypatch: pytest.Monke
             seen.add(await shown.file.read())
         assert len(seen) == 4
         assert all(png.startswith(b"\x89PNG") for png in seen)
+        place.api.inject(
+            faults.bad_request("message to edit not found"), "editMessageMedia"
+        )  # closed while it was drawn
+        await (await place.ann.press("24 h", message=shown)).answered()
         presses = [await place.ann.press("✖️ Close", message=shown) for _ in range(2)]  # as an impatient thumb does
         for press in presses:
             assert (await press.answered()).text == ""
