@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,12 @@ class DemoPage:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
         page = _Shown(self._scene)
-        await _send(response, "hello", {})
-        while not self.closing.is_set():
-            for name, data in page.changes():
-                await _send(response, name, data)
-            await self._scene.api.look_again(lambda: self.closing.is_set() or page.is_behind(), within=LOOK_EVERY)
+        with suppress(ConnectionResetError):  # the page was closed
+            await _send(response, "hello", {})
+            while not self.closing.is_set():
+                for name, data in page.changes():
+                    await _send(response, name, data)
+                await self._scene.api.look_again(lambda: self.closing.is_set() or page.is_behind(), within=LOOK_EVERY)
         return response
 
     # --- what people do with their phones ----------------------------------------------------------------------
