@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CourierError
-from bot.models import BackupState, Trigger
+from bot.models import BackupState, ServiceState, Trigger
 from tests.world.clock import until
 from tests.world.full_disk import MB, SmallDisk, small_disk
 from tests.world.service import Town, town_in
@@ -94,6 +94,8 @@ async def test_a_run_that_a_full_disk_left_out_is_made_up_for(tmp_path: Path) ->
         planned, scheduler = town.service.parts.planned, town.service.parts.planned.scheduler
         disk.fill(leave=0)
         town.clock.go(3600)
+        await town.service.parts.heartbeat.beat()
+        assert (await town.service.courier.manager.status()).state is ServiceState.RUNNING  # it answers, so it lives
         due = scheduler.previous_run(town.clock())
         assert due is not None
         scheduler.fire(due)

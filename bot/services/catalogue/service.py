@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.models import Action, Facts, Heartbeat, Override
-from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.connection import CatalogueConnection, CatalogueTable, reading, writing
 from bot.services.catalogue.values import as_time, columns_of
 
 FAR_AHEAD = timedelta(days=2)
@@ -34,19 +34,32 @@ class AuditEntry:
 class ServiceTable(CatalogueTable):
     """The rows of heartbeat, overrides, audit and meta."""
 
-    @writing
+    def __init__(self, db: CatalogueConnection) -> None:
+        super().__init__(db)
+        self._unwritten: Heartbeat | None = None
+
     async def beat(
         self, *, pid: int, started_at: datetime, next_run_at: datetime | None, stopped: bool = False
     ) -> None:
-        """Record the service's sign of life now; `stopped` says that it ended cleanly."""
+        """Record the service's sign of life now; `stopped` says that it ended cleanly.
+
+        This process knows it also where it can't be written: on a full disk.
+        """
         now = self._db.clock()
+        beat = Heartbeat(at=now, pid=pid, started_at=started_at, next_run_at=next_run_at, stopped=stopped)
+        self._unwritten = beat
+        await self._beat(beat)
+        self._unwritten = None
+
+    @writing
+    async def _beat(self, beat: Heartbeat) -> None:
+        now = beat.at
         last = await self._db.value(as_time, "SELECT at FROM heartbeat")
         if last is not None and now - last > FAR_AHEAD:
             await self._db.set_meta(_LEAPT, now)
         before = await self._heartbeat()
-        if before is not None and before.started_at != started_at:
+        if before is not None and before.started_at != beat.started_at:
             await self._db.set_meta(_OFF_FROM, before.at)
-        beat = Heartbeat(at=now, pid=pid, started_at=started_at, next_run_at=next_run_at, stopped=stopped)
         await self._db.upsert("heartbeat", "id", id=1, **columns_of(beat))
 
     @writing
@@ -75,7 +88,8 @@ class ServiceTable(CatalogueTable):
 
     @reading
     async def heartbeat(self) -> Heartbeat | None:
-        return await self._heartbeat()
+        """Return the last sign of life, this process's own also where it could not be written."""
+        return self._unwritten or await self._heartbeat()
 
     @reading
     async def was_off(self) -> tuple[datetime, datetime] | None:

@@ -52,7 +52,8 @@ def service_state(
         return ServiceState.STOPPED, "The service was shut down. Start it again with `sqlite-courier run`."
     age = now - heartbeat.at
     if age > HEARTBEAT_STALE:
-        return ServiceState.UNKNOWN, "The service has given no sign of life lately: it was killed, hangs or sleeps."
+        why = "it was killed, hangs or sleeps, or has no room to write one"
+        return ServiceState.UNKNOWN, f"The service has given no sign of life lately: {why}."
     if age < -HEARTBEAT_STALE:
         return ServiceState.UNKNOWN, "The last sign of life lies in the future: the clock was set back."
     if paused is not None:
