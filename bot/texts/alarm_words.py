@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.errors import ArchiveError, CatalogueError
 from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, OutcomeCode, SkipReason
 from bot.texts import surroundings
 from bot.texts.losses import loss_line, losses_of
@@ -17,6 +18,8 @@ from bot.texts.surroundings import AlarmWords
 from bot.words.causes import in_full
 from bot.words.failures import failure_words
 from bot.words.outcomes import reason_words
+
+_STORE = "Look at BACKUP_DIR: is it there, may the service write to it, is its disk healthy? Then try again."
 
 
 def words_of(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
@@ -42,7 +45,8 @@ def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     elif alarm.fact("code") == "no-space":
         what, mend = "The disk is full.", "Free some space, or keep fewer backups (MAX_BACKUP_COUNT), then try again."
     else:
-        what, mend = _cause(alarm) or failure_words(alarm.fact("code")), "Try again."
+        what = _cause(alarm) or failure_words(alarm.fact("code"))
+        mend = _STORE if alarm.fact("code") in (ArchiveError.code, CatalogueError.code) else "Try again."
     return AlarmWords(
         title="Backup failed",
         what=f"{what} Nothing new was stored; older backups are untouched.",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.demo.stand_in.entities import parse_html
-from bot.errors import CourierError
+from bot.errors import ArchiveError, CourierError
 from bot.models import (
     OTHER,
     Alarm,
@@ -45,6 +45,7 @@ from bot.texts import history as history_texts
 from bot.texts import journal as journal_texts
 from bot.texts import runs as run_texts
 from bot.texts import status as status_texts
+from bot.texts.alarm_words import words_of
 from bot.texts.backups import check_verdict
 from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, cut, length, name, plain, signed, text
 from bot.texts.measures import age, duration, human_size, moment, next_run
@@ -327,6 +328,14 @@ def test_every_caption_fits(total: int, sealed: str) -> None:
 
 
 # --- what is said ---
+
+
+def test_a_run_that_could_not_be_stored_points_at_the_folder() -> None:
+    """Rights that were lost, a disk that fails: trying again alone mends neither."""
+    facts = (("code", ArchiveError.code), ("said", "x.zip could not be written in /srv/backups: Permission denied."))
+    words = words_of(Alarm(id="1" * 8, key="run", facts=facts, began_at=NOW), NOW, samples.BERLIN)
+    assert words.what.startswith("x.zip could not be written in /srv/backups: Permission denied.")
+    assert "BACKUP_DIR" in words.mend
 
 
 def test_a_server_that_has_a_name_begins_its_messages_with_it() -> None:
