@@ -211,8 +211,8 @@ class FakeManager:
     def receive(self, admin_id: int, posted: PostedDocument, *, actor: str, album: str | None = None) -> Accepted:
         return Accepted(why=LeftOutReason.NOT_TAKEN)
 
-    async def audit(self, actor: str, action: Action, *_facts: tuple[str, str | int]) -> None:
-        self.records.append(f"{actor} {action}")
+    async def audit(self, actor: str, action: Action, *facts: tuple[str, str | int]) -> None:
+        self.records.append(" ".join(map(str, (actor, action, *facts))))
 
     async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
         if not self._backup(backup_id).on_disk:

@@ -77,7 +77,7 @@ def scene(standin: StandIn, bot: Bot, ann: Person, tmp_path: Path) -> Scene:
 
 
 STANDING = [
-    (faults.forbidden("bot was blocked by the user"), "must open the bot and press Start"),
+    (faults.forbidden("bot was blocked by the user"), "must open it again and press Start"),
     (faults.forbidden("bot can't initiate conversation with a user"), "must open the bot and press Start"),
     (faults.bad_request("chat not found"), "must open the bot and press Start"),
     (faults.forbidden("user is deactivated"), "account was deleted"),
