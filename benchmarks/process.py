@@ -65,8 +65,8 @@ def run(*command: str | Path, more: Mapping[str, str] | None = None, cwd: Path |
 def _peak_of(pid: int) -> int:
     """Look, until a process ends, at the memory that it and its children have of their own, in KB; 0 if none tells."""
     peak = 0
-    while now := _own_memory(pid):
-        peak = max(peak, now)
+    while Path(f"/proc/{pid}").exists():
+        peak = max(peak, _own_memory(pid))
         time.sleep(0.02)
     return peak
 
