@@ -27,7 +27,6 @@ from bot.charts.week import weekly_picture
 from bot.clock import Clock, Sleep
 from bot.config.alarms import split_urls
 from bot.config.settings import Settings
-from bot.journal.reader import JournalReader
 from bot.models import Backup, Recipient, RestorePoint, Volume
 from bot.services.alarms.apprise import AppriseTarget
 from bot.services.alarms.chat import ChatAlarms
@@ -379,7 +378,6 @@ def _build(  # noqa: PLR0915 - one list of parts
         pins=pins,
         maintenance=maintenance,
         timers=timers,
-        journal=JournalReader(settings.log_dir),
         manager=manager,
         news=events.news,
     )

@@ -38,6 +38,7 @@ from bot.handlers.pictures import build_picture_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.schedule import PROPOSAL_VALID_FOR, ScheduleScreens, build_schedule_router
+from bot.journal.format import journal_file
 from bot.services.concurrency.tickets import Tickets
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def build_dispatcher(
         timers=courier.timers,
         ledger=courier.ledger,
         catalogue=courier.catalogue,
-        journal=courier.journal,
+        log_file=journal_file(courier.settings.log_dir),
         timezone=timezone,
         clock=clock,
         owners=MessageOwners(clock),

@@ -1,4 +1,4 @@
-"""Handles Detailed Logs: pages of the journal, and its file."""
+"""Handles Detailed Logs: pages of what happened, what admins did, and the log file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, InputFile
 from bot.clock import Clock
 from bot.handlers.drawing.keyboards import TO_MENU, LogLevel, Logs, button, keyboard, turn_pages
 from bot.handlers.drawing.screen import ButtonPress, Screen
-from bot.models import Action
+from bot.models import Action, Backup, BackupState
 from bot.texts import actions as action_texts
 from bot.texts import answers
-from bot.texts import journal as journal_texts
-from bot.texts.journal import log_file, no_log_file
+from bot.texts import logs as texts
+from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
-    from bot.journal.reader import JournalReader
     from bot.services.catalogue import Catalogue
 
 SENT_AT_MOST = 10 * 1024 * 1024
@@ -65,14 +64,7 @@ def build_logs_router() -> Router:
 
 
 async def open_logs(
-    _: CallbackQuery,
-    callback_data: Logs,
-    press: ButtonPress,
-    *,
-    catalogue: Catalogue,
-    journal: JournalReader,
-    timezone: ZoneInfo,
-    clock: Clock,
+    _: CallbackQuery, callback_data: Logs, press: ButtonPress, *, catalogue: Catalogue, timezone: ZoneInfo, clock: Clock
 ) -> None:
     level, number = callback_data.level, callback_data.page
     if level is LogLevel.ACTIONS:
@@ -80,25 +72,29 @@ async def open_logs(
         more = len(entries) > ON_A_PAGE
         text = action_texts.actions(entries[:ON_A_PAGE], number, clock(), timezone)
     else:
-        word = None if level is LogLevel.ALL else level.value.upper()
-        page = await journal.page(word, number, ON_A_PAGE)
-        text, more = journal_texts.journal(page.entries, number, word, clock(), timezone), page.more
+        trouble = level is LogLevel.TROUBLE
+        found = await catalogue.events.recent(trouble=trouble, limit=ON_A_PAGE + 1, offset=number * ON_A_PAGE)
+        more, found = len(found) > ON_A_PAGE, found[:ON_A_PAGE]
+        partial = [e.what.id for e in found if isinstance(e.what, Backup) and e.what.state is BackupState.PARTIAL]
+        owed = {backup_id: await catalogue.deliveries.of(backup_id) for backup_id in partial}
+        lacking = {delivery.recipient for deliveries in owed.values() for delivery in deliveries}
+        called = names_of(await catalogue.recipients.statuses(lacking)) if lacking else {}
+        text = texts.detailed_logs(found, number, clock(), timezone, trouble=trouble, owed=owed, called=called)
     await press.draw(Screen(text, log_buttons(level, number, more=more)), unchanged=answers.UP_TO_DATE)
 
 
-async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, catalogue: Catalogue, journal: JournalReader) -> None:
+async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, catalogue: Catalogue, log_file: Path) -> None:
     """Send the log as a document, or its end where it is too large for a chat."""
-    path = journal.file
-    size, offset = await asyncio.to_thread(_measure, path)
+    size, offset = await asyncio.to_thread(_measure, log_file)
     if not size:
-        await press.answer(no_log_file(), alert=True)
+        await press.answer(texts.no_log_file(), alert=True)
         return
     await press.answer(answers.LOG_ON_ITS_WAY)
     await catalogue.service.audit(press.actor, Action.LOG_TAKEN)
     await press.slot.bot.send_document(
         press.chat_id,
-        LogSlice(path, offset, size - offset),
-        caption=log_file(size, size - offset),
+        LogSlice(log_file, offset, size - offset),
+        caption=texts.log_file(size, size - offset),
         parse_mode="HTML",
         request_timeout=UPLOAD_TIMEOUT,
     )
@@ -120,7 +116,7 @@ def _measure(path: Path) -> tuple[int, int]:
 
 def log_buttons(level: LogLevel, page: int, *, more: bool) -> InlineKeyboardMarkup:
     """Return the filters, the pages and the file."""
-    names = {LogLevel.ALL: "All", LogLevel.WARNING: "⚠️ Trouble", LogLevel.ACTIONS: "👤 Actions"}
+    names = {LogLevel.ALL: "All", LogLevel.TROUBLE: "⚠️ Trouble", LogLevel.ACTIONS: "👤 Actions"}
     *filters, people = (
         button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
     )

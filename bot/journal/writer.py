@@ -22,7 +22,7 @@ from loguru import logger
 from loguru._file_sink import FileSink
 
 from bot.errors import SettingsError
-from bot.journal.reader import HEAD_FORMAT, INDENT, journal_file
+from bot.journal.format import HEAD_FORMAT, INDENT, journal_file
 from bot.journal.redaction import redact
 
 if TYPE_CHECKING:

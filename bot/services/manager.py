@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from bot.config.cron import DRILLS_OFF
 from bot.config.settings import Settings
-from bot.journal.reader import JournalReader
 from bot.models import Examination, Health, Recipient
 from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.loop import AlarmLoop
@@ -119,7 +118,6 @@ class Courier:
     pins: PinKeeper
     maintenance: ChatMaintenance
     timers: Timers
-    journal: JournalReader
     manager: Manager
     news: Callable[[], None]
     """To be called when something changed that the pinned messages and the digests tell."""

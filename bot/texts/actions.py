@@ -64,10 +64,11 @@ def actions(entries: Sequence[AuditEntry], page: int, now: datetime, timezone: Z
     heading = f"👤 <b>Actions</b>, page {page + 1}, newest first"
     if not entries:
         return f"{heading}\n\nNothing here{'' if page else ' yet'}."
-    return compose(heading, "", FittedList(tuple(_line(entry, now, timezone) for entry in entries), len(entries)))
+    return compose(heading, "", FittedList(tuple(action_line(entry, now, timezone) for entry in entries), len(entries)))
 
 
-def _line(entry: AuditEntry, now: datetime, timezone: ZoneInfo) -> str:
+def action_line(entry: AuditEntry, now: datetime, timezone: ZoneInfo) -> str:
+    """Return what an admin did, in a line."""
     icon, words = ACTIONS[entry.action]
     why = failure_words(entry.fact("error")) if entry.fact("error") else entry.fact("said")
     said = local_moments(": ".join(filter(None, (filled(words, _together(entry)), why))), now, timezone)

@@ -1,35 +1,35 @@
-"""Detailed Logs: pages, levels, and the file."""
+"""Detailed Logs: pages, filters, and the file."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from bot.handlers import logs
-from bot.journal.reader import JournalEntry
+from bot.models import Alarm, Backup
+from bot.services.catalogue import Event
 from bot.texts.markup import length
 from tests.world import samples
 from tests.world.office import Office
 
 
-def entry(time: datetime, level: str, module: str, message: str) -> JournalEntry:
-    return JournalEntry(time=time, level=level, module=module, message=message)
+def happened(number: int, subject: str = "db{}") -> list[Event]:
+    """So many events, newest first: a backup, then an alarm, and so on."""
+
+    def what(n: int) -> Backup | Alarm:
+        if n % 2 == 0:
+            return samples.backup(n + 1)
+        return Alarm(id=f"{n}", key=f"gone:{subject.format(n)}", began_at=samples.NOW - timedelta(minutes=n))
+
+    return [Event(at=samples.NOW - timedelta(minutes=n), what=what(n)) for n in range(number)]
 
 
-def entries(number: int, message: str = "backup {} proven") -> list[JournalEntry]:
-    levels = ["INFO", "WARNING", "ERROR", "DEBUG"]
-    return [
-        entry(samples.NOW - timedelta(minutes=n), levels[n % 4], "bot.app.service", message.format(n))
-        for n in range(number)
-    ]
-
-
-async def test_the_newest_entries_come_first_and_pages_lead_on(office: Office) -> None:
-    """Ten entries a page, the newest first, older and newer by button."""
-    office.manager.entries = entries(25)
+async def test_the_newest_come_first_and_pages_lead_on(office: Office) -> None:
+    """Ten a page, the newest first, older and newer by button."""
+    office.manager.happened = happened(25)
     shown = await office.opened("📜 Detailed Logs", "page 1")
-    assert shown.text.index("backup 0 proven") < shown.text.index("backup 9 proven")
+    assert shown.text.index("Backup 1:") < shown.text.index("db1 has disappeared") < shown.text.index("Backup 9:")
     assert "‹ Previous" not in shown.button_texts
     await office.click("Next ›", "page 2")
     last = await office.click("Next ›", "page 3")
@@ -37,35 +37,28 @@ async def test_the_newest_entries_come_first_and_pages_lead_on(office: Office) -
     await office.click("‹ Previous", "page 2")
 
 
-async def test_a_level_filters_and_is_marked(office: Office) -> None:
-    """Trouble shows warnings and errors alone and is the marked button; All shows everything again."""
-    office.manager.entries = entries(25)
+async def test_trouble_alone_is_a_filter_and_is_marked(office: Office) -> None:
+    """Trouble is the marked button then; All shows everything again."""
+    office.manager.happened = happened(25)
     await office.opened("📜 Detailed Logs", "page 1")
-    shown = await office.click("Trouble", "Logs: warnings and errors")
+    shown = await office.click("Trouble", "Logs: trouble")
     assert "• ⚠️ Trouble •" in shown.button_texts
-    assert "❌" in shown.text
-    assert "ℹ️" not in shown.text
+    assert shown.text.count("🚨") == 10
+    assert "✅" not in shown.text
     await office.click("All", "Logs, page 1")
 
 
-async def test_no_entry_is_a_sentence(office: Office) -> None:
-    """An empty journal says so."""
+async def test_nothing_is_a_sentence(office: Office) -> None:
     await office.opened("📜 Detailed Logs", "Nothing here yet.")
 
 
-@pytest.mark.parametrize("message", ["x" * 2000, "<b>&" * 500, "😀" * 1000, "line\n" * 400 + "ValueError: last", "{}"])
-async def test_a_page_always_fits(office: Office, message: str) -> None:
-    """Ten entries of any length and content make a message that Telegram takes, with all ten in it."""
-    office.manager.entries = [entry(samples.NOW, "ERROR", "m" * 300, message)] * 10
+@pytest.mark.parametrize("name", ["x" * 2000, "<b>&" * 500, "😀" * 1000, "line\n" * 400, "{{}}"])
+async def test_a_page_always_fits(office: Office, name: str) -> None:
+    """Ten alarms about databases of any name make a message that Telegram takes, with all ten in it."""
+    office.manager.happened = happened(20, name)[1::2]
     shown = await office.opened("📜 Detailed Logs", "newest first")
     assert length(shown.html) <= 4096
-    assert shown.text.count("❌") == 10
-
-
-async def test_of_a_traceback_the_last_line_is_seen(office: Office) -> None:
-    """What happened and why stand in one line, what lies between is in the file."""
-    office.manager.entries = [entry(samples.NOW, "ERROR", "bot", "it broke\n    File x\n    ValueError: <why>")]
-    await office.opened("📜 Detailed Logs", "it broke … ValueError: <why>")
+    assert shown.text.count("🚨") == 10
 
 
 async def test_the_file_comes_as_a_document(office: Office) -> None:

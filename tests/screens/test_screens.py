@@ -225,15 +225,26 @@ async def test_restoring(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
 
 
 async def test_logs(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
-    """What admins did; the journal itself is written by processes, not by these tests."""
-    async with gallery(monkeypatch) as place:
+    """What happened, what of it was trouble, and what admins did."""
+    async with gallery(monkeypatch, FIVE[:2]) as place:
         drawn = golden("logs", place)
+        drawn.keep("empty", await place.screen(MENU, "📜 Detailed Logs"))
         await place.back_up()
         await place.screen(MENU, "⏸ Pause", "1 h")
         await place.later(3)
         await place.screen(MENU, "▶️ Resume")
+        orders = place.path("orders.db")
+        away = orders.rename(orders.with_suffix(".away"))
+        await place.back_up(after=60)
+        away.rename(orders)
+        place.ben.block_bot()
+        await place.back_up(after=60)
+        await place.service.courier.drills.drill_newest()
+        await place.alarmed("unreachable:12")
+        await place.later(3)
         logs = await place.screen(MENU, "📜 Detailed Logs")
-        drawn.keep("empty", logs)
+        drawn.keep("all", logs)
+        drawn.keep("trouble", await pressed(place.ann, "⚠️ Trouble", logs))
         drawn.keep("actions", await pressed(place.ann, "👤 Actions", logs))
         drawn.finish()
 

@@ -37,12 +37,13 @@ from bot.models import (
     Trigger,
     Verdict,
 )
+from bot.services.catalogue import Event
 from bot.texts import alarms as alarm_texts
 from bot.texts import answers
 from bot.texts import delivery as delivery_texts
 from bot.texts import health as health_texts
 from bot.texts import history as history_texts
-from bot.texts import journal as journal_texts
+from bot.texts import logs as logs_texts
 from bot.texts import runs as run_texts
 from bot.texts import status as status_texts
 from bot.texts.alarm_words import words_of
@@ -51,7 +52,6 @@ from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, cut, length, na
 from bot.texts.measures import age, duration, human_size, moment, next_run
 from bot.texts.restoring import restored_line
 from tests.world import samples
-from tests.world.fake_manager import JournalEntry
 from tests.world.samples import LONG, Markup, fits
 
 LONG_REASON = Reason(OTHER, (("said", LONG),))
@@ -290,9 +290,9 @@ def worst_messages() -> Iterator[str]:
         history_texts.details(replace(seen, backup=failed), NOW, ZONE),
         history_texts.details(replace(seen, deliveries=()), NOW, ZONE),
     )
-    yield journal_texts.journal(
-        [JournalEntry(time=NOW, level="ERROR", module=LONG, message=LONG)] * 50, 3, "ERROR", NOW, ZONE
-    )
+    events = [Event(at=NOW, what=what, over=what is over) for what in (backup, failed, alarm, over)] * 10
+    owed = {backup.id: deliveries}
+    yield logs_texts.detailed_logs(events, 3, NOW, ZONE, trouble=True, owed=owed, called=names)
     yield health_texts.health(samples.health(status=worst_status(), recipients=reached, telegram_trouble=LONG), ZONE)
     yield from (answers.failure(error), answers.no_backup(error), answers.stopped(error))
     yield from (answers.not_sent(delivery, NOW) for delivery in deliveries)

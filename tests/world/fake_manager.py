@@ -10,10 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from bot.errors import BusyError, CourierError, NotFoundError
-from bot.journal.reader import JournalEntry, JournalPage
 from bot.models import (
     NO_REASON,
     Action,
+    Alarm,
     Backup,
     BackupDetails,
     BackupPage,
@@ -35,6 +35,7 @@ from bot.models import (
     Status,
     Trigger,
 )
+from bot.services.catalogue import Event
 from bot.services.contracts.chats import PostedDocument
 from bot.services.inbox.inbox import Accepted
 from bot.services.inbox.upload_view import LeftOutReason
@@ -51,7 +52,7 @@ class FakeManager:
         self.now = samples.NOW
         self.backups: dict[int, Backup] = {1: samples.backup(1)}
         self.deliveries: dict[int, tuple[Delivery, ...]] = {1: (samples.delivery(11), samples.MUST_START)}
-        self.entries: list[JournalEntry] = []
+        self.happened: list[Event] = []  # newest first
         self.log = log
         self.started: list[tuple[int, str]] = []
         self.acts: list[str] = []
@@ -191,17 +192,22 @@ class FakeManager:
             restorable=self._backup(backup_id).sound,
         )
 
-    async def page(self, level: str | None, page: int, per_page: int = 10) -> JournalPage:
-        order = ["DEBUG", "INFO", "WARNING", "ERROR"]
-        lowest = order.index(level) if level else 0
-        found = [entry for entry in self.entries if order.index(entry.level) >= lowest]
-        return JournalPage(
-            entries=tuple(found[page * per_page : (page + 1) * per_page]), more=len(found) > (page + 1) * per_page
-        )
+    @property
+    def events(self) -> FakeManager:
+        """The catalogue's table of what happened: this, too."""
+        return self
+
+    async def recent(self, *, trouble: bool, limit: int, offset: int) -> tuple[Event, ...]:
+        found = [event for event in self.happened if not trouble or isinstance(event.what, Alarm)]
+        return tuple(found[offset : offset + limit])
 
     @property
-    def file(self) -> Path:
-        return self.log
+    def settings(self) -> FakeManager:
+        return self
+
+    @property
+    def log_dir(self) -> Path:
+        return self.log.parent
 
     async def anywhere(self) -> RunInProgress | None:
         return self.run

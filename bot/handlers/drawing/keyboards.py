@@ -100,8 +100,8 @@ class OfBackup(CallbackData, prefix="bk"):
 
 class LogLevel(StrEnum):
     ALL = "all"
-    WARNING = "warning"
-    ACTIONS = "actions"  # what admins did, in place of the journal
+    TROUBLE = "warning"
+    ACTIONS = "actions"  # what admins did
 
 
 class Logs(CallbackData, prefix="log"):

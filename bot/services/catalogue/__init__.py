@@ -2,6 +2,7 @@
 
 from bot.services.catalogue.backups import ALL
 from bot.services.catalogue.catalogue import Catalogue
+from bot.services.catalogue.events import Event
 from bot.services.catalogue.faults import BrokenCatalogueError
 from bot.services.catalogue.messages import KeptMessage, PinnedMessage
 from bot.services.catalogue.rebuild import Rebuilt, open_or_rebuild

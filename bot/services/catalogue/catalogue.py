@@ -15,6 +15,7 @@ from bot.services.catalogue.connection import CatalogueConnection, connect
 from bot.services.catalogue.databases import DatabaseTable
 from bot.services.catalogue.deliveries import DeliveryTable
 from bot.services.catalogue.drills import DrillTable
+from bot.services.catalogue.events import EventTable
 from bot.services.catalogue.inbox import InboxTable
 from bot.services.catalogue.messages import MessageTable
 from bot.services.catalogue.preferences import PreferenceTable
@@ -44,6 +45,7 @@ class Catalogue:
         self.databases = DatabaseTable(db)
         self.deliveries = DeliveryTable(db)
         self.drills = DrillTable(db)
+        self.events = EventTable(db)
         self.inbox = InboxTable(db)
         self.messages = MessageTable(db)
         self.preferences = PreferenceTable(db)
