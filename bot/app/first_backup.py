@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -12,12 +11,10 @@ from bot.app.planned_runs import PlannedRuns
 from bot.errors import CourierError
 from bot.services.delivery.notices import NoticeSender
 from bot.services.manager import Courier
-from bot.texts.first_backup import Amount, protected
+from bot.texts.first_backup import protected
 
 if TYPE_CHECKING:
     from aiogram import Bot
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +50,14 @@ class FirstBackup:
 
         courier, settings = self.courier, self.courier.settings
         status = await courier.manager.status()
-        amount = self._amount(status.latest_proven.archive_bytes if status.latest_proven else 0, status.schedule)
+        load = (await courier.timetable.look_at(status.schedule)).load
         username = (await self.bot.me()).username or ""
         html = protected(
             status,
-            amount,
+            load,
             settings.timezone,
             kept=(settings.max_backup_count, settings.max_backup_age_days),
             username=username,
         )
-        buttons = card_buttons(rarer=amount.is_much) if settings.receive else ()
+        buttons = card_buttons(rarer=load is not None and load.is_much) if settings.receive else ()
         await self.notifier.notify(html, loud=False, to=courier.people.admins, buttons=buttons)
-
-    def _amount(self, archive_bytes: int, expression: str) -> Amount:
-        timetable, volume = self.courier.timetable, self.courier.settings.volume_size_mb << 20
-        end = timetable.now() + DAY
-        runs = sum(run <= end for run in timetable.next_runs(expression, 24 * 60))
-        return Amount(archive_bytes=archive_bytes, volumes=max(1, -(-archive_bytes // volume)), runs_a_day=runs)

@@ -25,7 +25,7 @@ LONGEST_WAIT = 30.0
 ASK_AGAIN = 60.0
 """Seconds between two tries while the token is refused, after some quicker ones; for as long as it takes."""
 
-LOOK_EVERY = 300.0
+LOOK_EVERY = 60.0
 """Seconds between two questions whether Telegram answers, where nothing is received."""
 
 DRAIN_SECONDS = 2.0

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.markup import escape
 
 from bot.cli.output import complain, out, print_table, say, tell, warn
-from bot.clock import utc_now, zone_name
+from bot.clock import date_time, utc_now, zone_name
 from bot.errors import CourierError
 from bot.models import (
     BackedUp,
@@ -28,7 +28,7 @@ from bot.models import (
 from bot.services.catalogue.newest import is_ahead
 from bot.services.retention.plan import Decision
 from bot.texts import status as status_texts
-from bot.texts.backups import who
+from bot.texts.backups import asked_by, state_words, who
 from bot.texts.markup import plain, plain_names
 from bot.texts.measures import count, human_size
 from bot.words.causes import in_full, sentence_of
@@ -45,10 +45,6 @@ _STATE_STYLE = {
     BackupState.INTERRUPTED: "red",
     BackupState.RUNNING: "blue",
 }
-
-
-def _time(moment: datetime | None, timezone: ZoneInfo) -> str:
-    return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M:%S}" if moment else "—"
 
 
 def _minute(moment: datetime, timezone: ZoneInfo) -> str:
@@ -130,11 +126,17 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
     say(_times(timezone))
 
 
-def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names) -> None:
-    """Print one backup; `names` are those of the recipients."""
+MOST = 20
+"""Databases that `show` prints unless all are wanted."""
+
+
+def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most: int | None) -> None:
+    """Print one backup; `names` are those of the recipients. Of more than `most` databases the sound ones are cut."""
     backup = details.backup
-    out().print(f"[bold]Backup {backup.id}[/]  {_state(backup)}  {_time(backup.started_at, timezone)} "
-              f"({backup.trigger}, {escape(backup.requested_by)})")  # fmt: skip
+    state = escape(plain(state_words(backup, details.deliveries, names)))
+    asked = escape(plain(asked_by(backup.trigger, backup.requested_by)))
+    style, when = _STATE_STYLE[backup.state], date_time(backup.started_at, timezone)
+    out().print(f"[bold]Backup {backup.id}[/]  [{style}]{state}[/]  {when}, {asked}")
     if backup.proven:
         where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"
         say(f"{backup.archive_name}  {human_size(backup.archive_bytes)}  {where}")
@@ -152,7 +154,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names) -> N
     for what, said in (("error", why_failed(backup)), ("note", backup.note), ("retention", details.retention)):
         if said:
             say(f"{what}: {said}")
-    if backup.databases:
+    ranked = sorted(backup.databases, key=lambda entry: entry.is_sound)  # what has something to say comes first
+    if ranked:
         rows = (
             (
                 escape(entry.name),
@@ -162,13 +165,28 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names) -> N
                 _rows(entry),
                 escape(entry.path),
             )
-            for entry in backup.databases
+            for entry in ranked[:most]
         )
         print_table(("database", ">size", ">packed", "check", ">rows", "path"), rows)
+    if most is not None and (more := ranked[most:]):
+        checked = ", all checked" if all(entry.is_sound for entry in more) else ""
+        say(f"… and {len(more)} more{checked} (--all shows them)")
+    _print_earlier_checks(backup, timezone)
     _print_remarks(backup)
     for delivery in details.deliveries:
-        when = f", {_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
+        when = f", {date_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
         _print_delivery(delivery, names, when)
+    say(_times(timezone))
+
+
+def _print_earlier_checks(backup: Backup, timezone: ZoneInfo) -> None:
+    """Print when that was checked which has not changed by a byte since."""
+    earlier: dict[datetime, list[str]] = {}
+    for entry in backup.databases:
+        if entry.checked_at is not None:
+            earlier.setdefault(entry.checked_at, []).append(entry.name)
+    for at, which in sorted(earlier.items()):
+        say(f"checked {date_time(at, timezone)}, unchanged since: {plain_names(which, 2)}")
 
 
 def _rows(entry: BackedUp) -> str:

@@ -23,6 +23,7 @@ from bot.handlers.drawing.questions import VALID_FOR, Question
 from bot.handlers.drawing.screen import Albums, MessageOwners
 from bot.handlers.errors import build_error_router
 from bot.handlers.fallback import build_fallback_router
+from bot.handlers.first_backup import build_card_router
 from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_router
 from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
@@ -140,6 +141,7 @@ def _private(patience: float) -> Router:
         build_preferences_router(),
         build_alarm_router(),
         build_archive_router(),
+        build_card_router(),
         build_inbox_router(),
         build_fallback_router(),
     )

@@ -1,8 +1,8 @@
 """The vocabulary: frozen values that the stages hand to one another; a file per topic, in the order of the flow.
 
 reasons, causes, actions, outcomes → databases → archives → backups → deliveries → drills, restore_points, restores →
-runs → alarms → status, history, examination: each knows only those before it. Everybody else imports from here. Times
-are aware datetimes in UTC, sizes are bytes, durations are seconds, unless a name says otherwise.
+runs → alarms → load → status, history, examination: each knows only those before it. Everybody else imports from here.
+Times are aware datetimes in UTC, sizes are bytes, durations are seconds, unless a name says otherwise.
 """
 
 from bot.models.actions import Action
@@ -34,6 +34,7 @@ from bot.models.deliveries import (
 from bot.models.drills import Drill, DrillSource
 from bot.models.examination import Examination, Examined
 from bot.models.history import BackupDetails, BackupPage
+from bot.models.load import ChatLoad
 from bot.models.measures import count, human_size
 from bot.models.outcomes import DeliveryReason, OutcomeCode
 from bot.models.preferences import DEFAULT_CHOICE, MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours, WhenUnchanged

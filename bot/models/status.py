@@ -11,6 +11,7 @@ from bot.models.backups import Backup
 from bot.models.databases import SkipReason, Verdict
 from bot.models.deliveries import Delivery, Reachability, RecipientStatus
 from bot.models.drills import Drill
+from bot.models.load import ChatLoad
 from bot.models.runs import RunInProgress
 
 
@@ -133,6 +134,7 @@ class Health:
     recipients: tuple[Reachability, ...]
     round_trip: float | None  # seconds to Telegram and back
     telegram_trouble: str
+    load: ChatLoad | None = None  # None before the first good backup
     drill_trouble: str = ""  # why the newest test-restore could not be made; empty where it was
     drills_planned: bool = True
 

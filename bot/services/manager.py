@@ -28,6 +28,7 @@ from bot.services.people.people import People
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
+from bot.services.schedule.load import chat_load
 from bot.services.schedule.timetable import Timetable
 from bot.services.status.health import measure_health
 from bot.services.status.inventory import Inventory
@@ -48,16 +49,25 @@ class Manager(Inventory):
 
     async def health(self) -> Health:
         """Everything `System Health` shows; asks Telegram and every recipient."""
+        status, settings = await self.status(), self.settings
         health = await measure_health(
-            await self.status(),
+            status,
             self.store,
             self.ledger.destinations,
             self.round_trip,
             archives=await self.catalogue.backups.select(limit=ALL, on_disk_only=True),
-            max_count=self.settings.max_backup_count,
+            max_count=settings.max_backup_count,
         )
+        made, volume_mb = status.latest_proven, settings.volume_size_mb
         return replace(
-            health, drill_trouble=self.drills.trouble, drills_planned=self.settings.drill_schedule != DRILLS_OFF
+            health,
+            load=chat_load(
+                status.schedule, settings.timezone, status.now, archive_bytes=made.archive_bytes, volume_mb=volume_mb
+            )
+            if made is not None
+            else None,
+            drill_trouble=self.drills.trouble,
+            drills_planned=settings.drill_schedule != DRILLS_OFF,
         )
 
     async def examine(self) -> Examination:

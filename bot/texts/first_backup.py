@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from bot.models import Status
+from bot.models import ChatLoad, Status
 from bot.texts.backups import checked_contents, database_lines, delivered_to, names_of, skipped_causes
+from bot.texts.load import much
 from bot.texts.markup import FittedList, compose, name, sentence, text
-from bot.texts.measures import count, human_size, next_run
+from bot.texts.measures import count, next_run
 from bot.texts.schedule_words import in_words
 
 RARER = "🗓 Every 6 h"
 STATUS = "📊 Backup Status"
 
-_MUCH = 3  # files an hour in each chat
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
-    """What the schedule brings into each chat."""
-
-    archive_bytes: int
-    volumes: int
-    runs_a_day: int
-
-    @property
-    def is_much(self) -> bool:
-        """Whether it is more than three files an hour."""
-        return self.volumes * self.runs_a_day > _MUCH * timedelta(days=1) / timedelta(hours=1)
-
-
-def protected(status: Status, amount: Amount, timezone: ZoneInfo, *, kept: tuple[int, int], username: str) -> str:
+def protected(
+    status: Status, load: ChatLoad | None, timezone: ZoneInfo, *, kept: tuple[int, int], username: str
+) -> str:
     """Return the card. `kept` is how many archives stay on the disk, and for how many days."""
     made, now = status.latest_proven, status.now
     if made is None:
@@ -48,15 +33,9 @@ def protected(status: Status, amount: Amount, timezone: ZoneInfo, *, kept: tuple
         f"📬 {sentence(delivered_to(status.latest_deliveries, names))}" if status.latest_deliveries else None,
         f"⏭ Next {next_run(status.next_run_at, now, timezone)}{planned}" if status.next_run_at else None,
         f"🗄 Kept on the server for {count(kept[1], 'day')}, at most {kept[0]}",
-        _much(amount) if amount.is_much else None,
+        much(load),
         _invitation(status, username),
     )
-
-
-def _much(amount: Amount) -> str:
-    a_day = human_size(amount.archive_bytes * amount.runs_a_day)
-    files = count(amount.volumes * amount.runs_a_day, "file")
-    return f"🧩 That is {files} and {a_day} a day in each chat. Every 6 h instead?"
 
 
 def _invitation(status: Status, username: str) -> FittedList:

@@ -10,6 +10,7 @@ from bot.models import AlarmKind, BackupState, Condition, Drill, Health, Reachab
 from bot.services.status.verdict import SLOW, SOON_FULL, DatabaseStanding, backup_condition, measured_concerns, standing
 from bot.texts.backups import names_of, trouble_of, who
 from bot.texts.databases import backed_up
+from bot.texts.load import much
 from bot.texts.markup import FittedList, by_name, compose, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
@@ -38,6 +39,7 @@ def health(health: Health, timezone: ZoneInfo) -> str:
         _telegram(health),
         _recipients(health.recipients, invited),
         FittedList(tuple(_recipient_line(one, called, invited) for one in lost), 10),
+        much(health.load, offer="Every 6 h instead? ⚙️ Settings → Schedule"),
         cut_off_lines(status),
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         f"🚨 {count(len(status.alarms), 'open alarm')}, see Backup Status" if len(status.alarms) > 1 else None,

@@ -168,22 +168,20 @@ def _refused(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
 
 def _instead(upload: UploadView, now: datetime, timezone: ZoneInfo) -> tuple[str | None, ...]:
     known = upload.known
+    bare = not any(".zip" in one.name.lower() for one in upload.left_out if one.why is LeftOutReason.TOO_LARGE)
     what = None
     if known is not None:
-        where = "it is on the server's disk" if known.on_disk else "Telegram holds its volumes"
-        here = where if known.on_disk or upload.fetchable else "I can't get at it from here"
-        what = (
-            f"👉 By its name it is <b>backup {known.id}</b> of {moment(known.started_at, now, timezone)}: {here}"
-            f"{', so press the button below' if known.on_disk or upload.fetchable else ''}."
-        )
+        here = "it is on the server's disk" if known.on_disk else "Telegram holds its volumes"
+        here += ", so press the button below" if known.on_disk or upload.fetchable else ", out of my reach"
+        what = f"👉 By its name it is <b>backup {known.id}</b> of {moment(known.started_at, now, timezone)}: {here}."
     return (
         "",
         "<b>What to do instead</b>",
         what,
-        "• Cut it into volumes and send all of them: "
+        f"• {'Put it into a ZIP and cut that' if bare else 'Cut it'} into volumes, and send all of them: "
         "<code>split -b 19M --numeric-suffixes=1 -a 3 FILE.zip FILE.zip.</code>, or 7-Zip → Split to volumes: 19M.",
-        "• Or copy the file to the server: <code>sqlite-courier restore FILE.zip --to DIR</code>, or "
-        "<code>--in-place</code>.",
+        "• Or copy it to the server: "
+        f"<code>sqlite-courier restore FILE{'' if bare else '.zip'} --to DIR</code>, or <code>--in-place</code>.",
         "• Or run a Bot API server of your own (TELEGRAM_API, TELEGRAM_LOCAL=true): it has no such limit.",
         "• VOLUME_SIZE_MB of at most 19 keeps backups in volumes that I can download.",
     )

@@ -10,6 +10,7 @@ from bot.clock import zone_name
 from bot.errors import CourierError
 from bot.models import Override, Status
 from bot.services.schedule.timetable import SchedulePreview
+from bot.texts.load import much
 from bot.texts.markup import FittedList, by_name, compose, hint, sentence, text
 from bot.texts.measures import age, duration, instant, moment
 from bot.texts.schedule_words import in_words
@@ -47,6 +48,7 @@ def schedule(status: Status, preview: SchedulePreview, timezone: ZoneInfo) -> st
     return compose(
         schedule_line(status),
         at_worst(preview.longest),
+        much(preview.load),
         paused_line(status.paused, status.now, timezone) if status.paused else None,
         "",
         f"<b>Next runs</b>{' once resumed' if status.paused else ''} ({zone_name(timezone)})",
@@ -66,6 +68,7 @@ def proposal(preview: SchedulePreview, now: datetime, timezone: ZoneInfo, *, typ
         f"<b>{sentence(text(in_words(preview.expression)))}</b>"
         + (f" · <code>{text(preview.expression, 120)}</code>" if typed else ""),
         at_worst(preview.longest),
+        much(preview.load, offer=""),
         "",
         f"<b>Next runs</b> ({zone_name(timezone)})",
         _runs(preview.runs, now, timezone),

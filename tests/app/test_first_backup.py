@@ -83,7 +83,8 @@ async def test_many_files_an_hour_are_told_with_another_schedule(standin: StandI
     settings = settings_for(tmp_path, standin, users, VOLUME_SIZE_MB="1")
     async with first_start(settings, MovedClock()):
         card = await ann.wait_for(lambda m: "The first backup is made" in m.text, since=0)
-        assert "That is 96 files and " in card.text
+        assert "🧩 96 files and " in card.text
         assert "a day in each chat. Every 6 h instead?" in card.text
         await (await ann.press("Every 6 h", message=card)).answered()
-        await ann.wait_for(lambda m: "Every 6 hours" in m.text)
+        proposed = await ann.wait_for(lambda m: "Every 6 hours" in m.text)
+        assert proposed.id > card.id  # the card stays

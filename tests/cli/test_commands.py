@@ -195,11 +195,11 @@ def test_config_shows_and_resets_what_was_chosen_in_the_chat(shell: Shell) -> No
     asyncio.run(choose())
     said = shell.said("config", BOT_TOKEN=token)
     assert "; added 12 in the chat, last by Ann (11) (config --reset ADMIN_IDS)" in said
-    assert "Delivered to: 11, 12, -100500" in said
+    assert "Delivered to: user 11, Ben, Ops" in said
     assert "ADMIN_IDS of .env is followed again." in shell.said("config", "--reset", "ADMIN_IDS", BOT_TOKEN=token)
     assert "Nothing was chosen" in shell.said("config", "--reset", "ADMIN_IDS", BOT_TOKEN=token)
     shell.said("config", "--reset", "DELIVER_TO", BOT_TOKEN=token)
-    assert "Delivered to: 11\n" in shell.said("config", BOT_TOKEN=token)
+    assert "Delivered to: user 11\n" in shell.said("config", BOT_TOKEN=token)
 
 
 def test_config_says_what_a_pattern_takes_for_a_database_and_is_none(tmp_path: Path) -> None:

@@ -318,6 +318,8 @@ async def test_a_file_over_the_limit_is_answered_with_what_to_do(inbox: House, t
     assert inbox.api.calls_of("getFile") == []
     await inbox.ann.send_document(inbox.archive(await inbox.made()))
     assert (await inbox.shows("whole and sound")).id == said.id
+    await inbox.ann.send_document(large(tmp_path, "some.db"))
+    assert "Put it into a ZIP and cut that" in (await inbox.shows("some.db", "Too large")).text
 
 
 async def test_a_large_file_that_the_catalogue_knows_is_had_another_way(inbox: House, tmp_path: Path) -> None:

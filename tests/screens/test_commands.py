@@ -55,8 +55,9 @@ async def test_with_five_databases_one_of_them_damaged(monkeypatch: pytest.Monke
 
 async def test_with_many_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
     """What is the same of each is said once."""
-    async with gallery(monkeypatch, SIXTY[:12]) as place:
+    async with gallery(monkeypatch, SIXTY[:24]) as place:
         drawn = golden("commands_many", place)
         await place.back_up()
-        await keep_said(drawn, place, recover="recover", plan="restore latest --in-place")
+        await place.back_up(after=60)  # whose checks are those of the first one
+        await keep_said(drawn, place, recover="recover", show="show latest", plan="restore latest --in-place")
         drawn.finish()

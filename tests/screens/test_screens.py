@@ -224,6 +224,42 @@ async def test_restoring(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         drawn.finish()
 
 
+async def test_restore_over_edits(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """As many rows as in the backup, but edited, under ids used again, and with a column that the backup lacks."""
+    async with gallery(monkeypatch, FIVE[:2]) as place:
+        drawn = golden("restore_edits", place)
+        made = await place.back_up()
+        change(
+            place.path("users.db"),
+            "UPDATE entries SET text = 'edited' WHERE id <= 2",
+            "DELETE FROM entries WHERE id > 57",
+            "INSERT INTO entries (text) VALUES ('a'), ('b'), ('c')",
+        )
+        change(
+            place.path("orders.db"), "ALTER TABLE entries ADD COLUMN paid", "UPDATE entries SET paid = 1 WHERE id <= 5"
+        )
+        await place.later(3)
+        plan = await pressed(place.ann, "Show the plan", await choosing(place.ann, made.id), ": the plan")
+        drawn.keep("plan", plan, long=True)
+        drawn.keep("question", await pressed(place.ann, RED, plan, "now?"))
+        drawn.finish()
+
+
+async def test_many_files(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """More than three files an hour: said where the schedule is looked at and chosen, and in System Health."""
+    async with gallery(monkeypatch, VOLUME_SIZE_MB="1") as place:
+        drawn = golden("many_files", place)
+        change(place.path("users.db"), "CREATE TABLE more AS SELECT randomblob(3500000) AS picture")
+        await place.service.parts.first.make()
+        drawn.keep("card", await place.ann.wait_for(lambda m: "first backup" in m.text, since=0))
+        await place.later(3)
+        drawn.keep("health", await place.screen(MENU, "🩺 System Health"))
+        schedule = await place.screen(MENU, "⚙️ Settings", "🗓 Schedule")
+        drawn.keep("schedule", schedule)
+        drawn.keep("rarer", await pressed(place.ann, "Every 6 h", schedule, "Follow"))
+        drawn.finish()
+
+
 async def test_logs(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
     """What happened, what of it was trouble, and what admins did."""
     async with gallery(monkeypatch, FIVE[:2]) as place:

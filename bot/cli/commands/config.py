@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,19 +14,21 @@ from rich.markup import escape
 
 from bot.cli import output
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json
-from bot.clock import zone_name
+from bot.clock import utc_now, zone_name
 from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.errors import SettingsError
-from bot.models import Action, Database
+from bot.models import Action, ChatLoad, Database
 from bot.services.backup.startup import open_store
-from bot.services.catalogue import stored_expected, stored_override
+from bot.services.catalogue import stored_archive_bytes, stored_expected, stored_names, stored_override
 from bot.services.messages.timers import stored_timer_warnings
 from bot.services.people.choices import ADMINS, PLACES
 from bot.services.people.lists import Lists
+from bot.services.schedule.load import chat_load
 from bot.services.schedule.plan import SCHEDULE, SchedulePlan, resolve
 from bot.services.snapshot.databases import Discovery, find_databases
 from bot.services.snapshot.hidden_log import outlook
+from bot.texts.load import load_words
 from bot.texts.schedule_words import in_words
 from bot.words.causes import in_full
 
@@ -143,8 +146,12 @@ def _print(
     for missing in found.missing:
         path, said = f"{missing.database.path}", in_full(missing.why)
         output.complain(f"  {missing.reason}", said if path in said else f"{path}: {said}")
-    output.tell(f"Delivered to: {', '.join(recipient.address for recipient in people.recipients) or 'nobody'}")
+    names = stored_names(settings.backup_dir)
+    output.tell(f"Delivered to: {', '.join(names.get(one) or one.called for one in people.recipients) or 'nobody'}")
     output.tell(f"When: {in_words(plan.expression)}, by the time of {zone_name(settings.timezone)}")
+    load = _load(settings, plan, taken)
+    if load.is_much and people.chats:
+        output.warn(f"that is {load_words(load)}; SCHEDULE=every 6 hours brings less of them")
     if found.left_out:
         output.say(f"Left out ({len(found.left_out)}):")
         for each in found.left_out[:_MOST_LEFT_OUT]:
@@ -160,6 +167,25 @@ def _print(
     _print_chosen({name: source for name, _, source in rows}, plan, people)
     for line in warnings:
         output.warn(line)
+
+
+def _load(settings: Settings, plan: SchedulePlan, taken: Sequence[Database]) -> ChatLoad:
+    """Work out what comes into each chat: by the newest archive, or else by the size of what would go into it."""
+    made = stored_archive_bytes(settings.backup_dir)
+    return chat_load(
+        plan.expression,
+        settings.timezone,
+        utc_now(),
+        archive_bytes=sum(map(_size, taken)) if made is None else made,
+        volume_mb=settings.volume_size_mb,
+        at_most=made is None,
+    )
+
+
+def _size(database: Database) -> int:
+    with suppress(OSError):
+        return database.path.stat().st_size
+    return 0
 
 
 def _print_chosen(sources: Mapping[str, str], plan: SchedulePlan, people: Lists) -> None:

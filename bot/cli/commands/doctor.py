@@ -90,9 +90,8 @@ async def _examine_with(settings: Settings) -> Examination:
 
 
 def _faults(error: SettingsError) -> tuple[Examined, ...]:
-    mend = ".env.example explains each setting."
     return tuple(
-        wrong("settings", "Settings", fault, mend if fault is error.faults[-1] else "") for fault in error.faults
+        wrong("settings", "Settings", fault, error.hint if fault is error.faults[-1] else "") for fault in error.faults
     )
 
 

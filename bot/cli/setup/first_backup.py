@@ -20,7 +20,9 @@ from bot.models import Backup, Drill, DrillSource, Progress, Recipient, RunInPro
 from bot.services.concurrency.nursery import beside
 from bot.services.contracts.destination import Notice, Outcome
 from bot.services.files.locks import ServiceLock
+from bot.services.schedule.load import chat_load
 from bot.texts import runs
+from bot.texts.load import load_words
 from bot.texts.measures import count, duration, human_size
 from bot.texts.setup import first_proven
 from bot.words.causes import in_full
@@ -59,7 +61,7 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> No
             async with beside(phones.follow()):
                 result = await back_up_and_pin(courier, delivers=True, report=report)
         await phones.say(runs.result(result.backup, result.deliveries, utc_now(), settings.timezone, draft.names))
-        _say_what_it_is(result, draft.names)
+        _say_what_it_is(result, draft.names, settings)
         output.tell("Fetching it back …")
         started = time.perf_counter()
         drill = await courier.drills.drill_newest()
@@ -104,13 +106,17 @@ class _Phones:
                     self._messages[admin] = await self._notices.send(admin, Notice(html=html))
 
 
-def _say_what_it_is(result: RunResult, names: dict[Recipient, str]) -> None:
+def _say_what_it_is(result: RunResult, names: dict[Recipient, str], settings: Settings) -> None:
     backup = result.backup
+    size, volume_mb = backup.archive_bytes, settings.volume_size_mb
+    load = chat_load(settings.schedule, settings.timezone, utc_now(), archive_bytes=size, volume_mb=volume_mb)
     sealed = f", sealed for {backup.sealed}" if backup.sealed else ""
     output.tell(
         f"✓ Backed up and proven: {count(len(backup.databases), 'database')}, {human_size(backup.source_bytes)} →"
         f" {human_size(backup.archive_bytes)}{sealed}."
     )
+    if load.is_much:
+        output.warn(f"that is {load_words(load)}; in the chat, ⚙️ Settings → Schedule offers every 6 h")
     for record in backup.skipped:
         output.complain("skipped", f"{record.name}: {in_full(record.why)}")
     for delivery in result.deliveries:

@@ -10,6 +10,12 @@ from bot.services.catalogue.recording import record_delivered, record_stored, re
 from bot.services.catalogue.restore_points import FROM_THE_CHAT
 from bot.services.catalogue.schema import APPLICATION_ID
 from bot.services.catalogue.service import AuditEntry
-from bot.services.catalogue.stored import stored_auto_deleting, stored_expected, stored_override
+from bot.services.catalogue.stored import (
+    stored_archive_bytes,
+    stored_auto_deleting,
+    stored_expected,
+    stored_names,
+    stored_override,
+)
 from bot.services.catalogue.values import as_recipient
 from bot.services.files.store import CATALOGUE_NAME

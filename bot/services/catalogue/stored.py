@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.models import Override, Recipient
+from bot.services.catalogue.backup_rows import BY_TIME, ORDINARY
 from bot.services.catalogue.databases import EXPECTED
 from bot.services.catalogue.recipients import AUTO_DELETING
 from bot.services.catalogue.values import as_recipient, from_row
@@ -24,6 +25,20 @@ def stored_override(store_folder: Path, name: str) -> Override | None:
     """Return what was chosen in chat in the place of a setting, also where its time is over. Blocking."""
     rows = _read(store_folder, "SELECT * FROM overrides WHERE name = ?", name)
     return from_row(Override, rows[0]) if rows else None
+
+
+def stored_names(store_folder: Path) -> dict[Recipient, str]:
+    """Return the names that are known of recipients. Blocking."""
+    known = _read(store_folder, "SELECT address, name FROM recipients WHERE name <> ''")
+    return {as_recipient(address): name for address, name in known}
+
+
+def stored_archive_bytes(store_folder: Path) -> int | None:
+    """Return the size of the newest proven archive that is no safety copy, None before there is one. Blocking."""
+    rows = _read(
+        store_folder, f"SELECT archive_bytes FROM backups WHERE archive_sha256 <> '' AND {ORDINARY} {BY_TIME} LIMIT 1"
+    )
+    return rows[0]["archive_bytes"] if rows else None
 
 
 def stored_auto_deleting(store_folder: Path) -> tuple[tuple[Recipient, str, int], ...]:

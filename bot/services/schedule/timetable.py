@@ -16,10 +16,11 @@ from bot.clock import Clock
 from bot.config.cron import validate_expression
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import PAUSED, Action, Override, Recipient
+from bot.models import PAUSED, Action, ChatLoad, Override, Recipient
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.delivery.notices import NoticeSender
+from bot.services.schedule.load import chat_load
 from bot.services.schedule.plan import SCHEDULE, SchedulePlan, read_plan
 from bot.services.schedule.scheduler import planned_times
 
@@ -48,7 +49,8 @@ class SchedulePreview:
     """What an expression would mean.
 
     `shortest` and `longest` are the times between two of its runs (none: it comes once), the longest what may be lost
-    at worst; `reach` is how far back the archives on the disk would reach, None where retention by age ends sooner.
+    at worst; `reach` is how far back the archives on the disk would reach, None where retention by age ends sooner;
+    `load` what it brings into each chat, None before the first good backup.
     """
 
     expression: str
@@ -56,6 +58,7 @@ class SchedulePreview:
     shortest: timedelta
     longest: timedelta
     reach: timedelta | None = None
+    load: ChatLoad | None = None
 
 
 class Notices(Protocol):
@@ -86,7 +89,7 @@ class Timetable:
         self.setting, self.timezone = settings.schedule, settings.timezone
         self._catalogue, self._notifier, self._notices = catalogue, notifier, notices
         self._listener, self.now = listener, clock
-        self._volume_bytes = settings.volume_size_mb * 1024 * 1024
+        self._volume_mb = settings.volume_size_mb
         self._max_count = settings.max_backup_count
         self._telling = Nursery()
         self._max_age = timedelta(days=settings.max_backup_age_days)
@@ -127,7 +130,15 @@ class Timetable:
             shortest=min(gaps, default=timedelta()),
             longest=min(max(gaps, default=timedelta()), max(on_the_wall, default=timedelta())),
             reach=self._reach(runs),
+            load=await self._load(expression),
         )
+
+    async def _load(self, expression: str) -> ChatLoad | None:
+        proven = await self._catalogue.backups.latest_proven()
+        if proven is None:
+            return None
+        size = proven.archive_bytes
+        return chat_load(expression, self.timezone, self.now(), archive_bytes=size, volume_mb=self._volume_mb)
 
     async def change(self, expression: str, *, actor: str, admin_id: int | None = None) -> SchedulePlan:
         """Follow another expression from now on, over restarts too; tell the other admins silently.
@@ -203,7 +214,7 @@ class Timetable:
         needed = max(
             (
                 (backup.finished_at or backup.started_at) - backup.started_at
-                + _PER_VOLUME * max(1, -(-backup.archive_bytes // self._volume_bytes))
+                + _PER_VOLUME * max(1, -(-backup.archive_bytes // (self._volume_mb << 20)))
                 for backup in recent
             ),
             default=timedelta(),
