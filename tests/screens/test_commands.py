@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -33,8 +34,22 @@ async def keep_said(golden: Golden, place: Gallery, **commands: str) -> None:
 async def test_with_one_database(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
     async with gallery(monkeypatch) as place:
         drawn = golden("commands_one", place)
-        await place.back_up()
+        made = await place.back_up()
         await keep_said(drawn, place, list="list", show="show latest", config="config", verify="verify")
+        with zipfile.ZipFile(place.settings.backup_dir / made.archive_name) as archive:
+            info = archive.read("backup_info.txt").decode("utf-8-sig").replace("\r\n", "\n")
+        info = re.sub(r"(?m)^(On: +|Product: +SQLite Courier ).*", r"\1…", info)
+        info = re.sub(r" \([0-9,]+ bytes\)(?= in the archive)", "", info)
+        drawn.keep("backup_info", info, long=True)
+        drawn.finish()
+
+
+async def test_without_a_network(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """What stands in the way, in words for people."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("commands_offline", place)
+        monkeypatch.setenv("TELEGRAM_API", "http://127.0.0.1:9")
+        await keep_said(drawn, place, recover="recover --list")
         drawn.finish()
 
 

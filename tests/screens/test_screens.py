@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -91,6 +92,18 @@ async def test_missing(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         await keep_common(drawn, place)
         drawn.keep("database", await place.screen(MENU, "🗄 Databases", "orders.db"))
         drawn.keep("backup", await pressed(place.ann, "bk:open:2:0", await place.screen(MENU, "🗂 History")))
+        drawn.finish()
+
+
+async def test_no_longer_named(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """A database taken out of DATABASES on purpose: no trouble, and a button that forgets it."""
+    async with gallery(monkeypatch, FIVE[:2]) as place:
+        drawn = golden("no_longer_named", place)
+        await place.back_up()
+        await place.start(place.path("users.db"))
+        await place.back_up(after=60)
+        await place.later(3)
+        await keep_common(drawn, place)
         drawn.finish()
 
 
@@ -242,6 +255,32 @@ async def test_restore_over_edits(monkeypatch: pytest.MonkeyPatch, golden: Draw)
         plan = await pressed(place.ann, "Show the plan", await choosing(place.ann, made.id), ": the plan")
         drawn.keep("plan", plan, long=True)
         drawn.keep("question", await pressed(place.ann, RED, plan, "now?"))
+        drawn.finish()
+
+
+async def test_schedules(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Typed in words, and one by which much may be lost."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("schedules", place)
+        for name, words in (("weekly", "every monday"), ("monthly", "0 4 1 * *")):
+            asked = await place.screen(MENU, "⚙️ Settings", "🗓 Schedule", "⌨️ Type it")
+            await place.ann.send(words)
+            drawn.keep(name, await place.ann.wait_for(lambda m: "Follow this" in m.text and m.id > asked.id))  # noqa: B023
+        drawn.finish()
+
+
+async def test_sent_to_the_bot(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """An archive and a database file that an admin sends, and what can be restored from the archive."""
+    async with gallery(monkeypatch, FIVE[:2]) as place:
+        drawn = golden("sent", place)
+        drawn.hidden[f"Made on {socket.gethostname()}"] = "Made on server"
+        made = await place.back_up()
+        await place.ann.send_document(place.settings.backup_dir / made.archive_name)
+        ready = await place.ann.wait_for(lambda m: "whole and sound" in m.text, within=15)
+        drawn.keep("archive", ready)
+        drawn.keep("choice", await pressed(place.ann, "Restore…", ready, "which databases", within=15))
+        await place.ann.send_document(place.path("users.db"))
+        drawn.keep("database", await place.ann.wait_for(lambda m: "A database file" in m.text, within=15))
         drawn.finish()
 
 

@@ -6,9 +6,9 @@ import random
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -48,10 +48,12 @@ class Gallery:
     api: StandIn
     ann: Person
     ben: Person
-    settings: Settings
+    given: Mapping[str, str]
     clock: StandingClock
-    service: Service
     patch: pytest.MonkeyPatch
+    running: AsyncExitStack
+    settings: Settings = field(init=False)
+    service: Service = field(init=False)
 
     @property
     def hidden(self) -> dict[str, str]:
@@ -60,6 +62,12 @@ class Gallery:
 
     def path(self, name: str) -> Path:
         return self.folder / "live" / name
+
+    async def start(self, *sources: Path) -> None:
+        """Start the service over these databases; one that runs is stopped before."""
+        await self.running.aclose()
+        self.settings = load_settings(write_env(self.folder, sources, **self.given))
+        self.service = await self.running.enter_async_context(Service.started(self.settings, clock=self.clock))
 
     async def back_up(self, *, after: float = 0) -> Backup:
         """Let so many minutes pass, then make a backup by the schedule; it has arrived when this returns."""
@@ -110,12 +118,13 @@ async def gallery(
             "RETRY_DELAY": "0.05",
         }
         sources = [_database(folder / "live" / name, seed) for seed, name in enumerate(names)]
-        settings = load_settings(write_env(folder, sources, **usual | more))
         patch.setattr(shutil, "disk_usage", lambda _: _Usage(40 * _GB, 15 * _GB, 25 * _GB))
         try:
-            async with Service.started(settings, clock=clock) as service:
-                await until(lambda: _known(service, 1 + ben_started))
-                yield Gallery(folder, api, ann, ben, settings, clock, service, patch)
+            async with AsyncExitStack() as running:
+                place = Gallery(folder, api, ann, ben, usual | more, clock, patch, running)
+                await place.start(*sources)
+                await until(lambda: _known(place.service, 1 + ben_started))
+                yield place
         finally:
             shutil.rmtree(folder)
         assert api.violations == []
