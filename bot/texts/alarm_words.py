@@ -30,7 +30,7 @@ def words_of(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
 
 def _unknown(alarm: Alarm) -> AlarmWords:
     return AlarmWords(
-        title=alarm.key, what=alarm.fact("said") or "Detailed Logs have more.", over=f"{alarm.key}: it is over"
+        title=alarm.key, what=alarm.fact("said") or "The log file has more.", over=f"{alarm.key}: it is over"
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from bot.errors import NothingToBackUpError
 from bot.models import (
     BackedUp,
     Backup,
@@ -28,6 +29,7 @@ from bot.texts.markup import FittedList, by_name, name, names, text
 from bot.texts.measures import count, duration, human_size
 from bot.texts.skips import full_disk, skip_words
 from bot.words.causes import in_full
+from bot.words.failures import failure_words, why_failed
 from bot.words.outcomes import reason_words
 
 STATE_ICONS = {
@@ -118,6 +120,15 @@ def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int
         if record not in shared
     ]
     return FittedList((*([_cause(skip_words(SkipReason.NO_SPACE).state, shared)] if shared else []), *lines), most)
+
+
+def failed_words(backup: Backup) -> str:
+    """Return why a run came to nothing, as plain text; empty where that is not known.
+
+    Where no database could be read, what befell each is left to the lines below.
+    """
+    alone = backup.skipped and backup.error_code == NothingToBackUpError.code
+    return failure_words(backup.error_code) if alone else why_failed(backup)
 
 
 def skipped_causes(skipped: Sequence[SkippedRecord], most: int = 10) -> FittedList:

@@ -21,6 +21,7 @@ from bot.texts.backups import (
     database_lines,
     delivered_to,
     delivery_line,
+    failed_words,
     in_some_chat,
     seal_line,
     skipped_lines,
@@ -31,7 +32,6 @@ from bot.texts.markup import FittedList, compose, folded, name, sentence, text
 from bot.texts.measures import count, human_size, local_day, moment
 from bot.texts.restore_points import drill_lines
 from bot.words.causes import sentence_of
-from bot.words.failures import why_failed
 
 COPY_SHA256 = "📋 SHA-256"
 COPY_RESTORE = "📋 Restore command"
@@ -105,7 +105,7 @@ def details(
         f"{backup_icon(backup)} <b>Backup {backup.id}</b> · {state}{pinned}",
         f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}",
         _AHEAD if is_ahead(backup.started_at, now) else None,
-        text(why_failed(backup), 800) if not backup.proven else None,
+        text(failed_words(backup), 800) if not backup.proven else None,
         f"📝 {text(backup.note, 300)}" if backup.note else None,
         *(_held(backup) if backup.proven else ()),
         "",

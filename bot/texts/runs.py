@@ -14,6 +14,7 @@ from bot.texts.backups import (
     asked_by,
     checked_contents,
     delivered_to,
+    failed_words,
     not_delivered_to,
     owed_lines,
     remarked_lines,
@@ -23,7 +24,6 @@ from bot.texts.backups import (
 from bot.texts.markup import by_name, compose, plain, sentence, text
 from bot.texts.measures import age, duration, moment
 from bot.texts.stages import stage_lines
-from bot.words.failures import why_failed
 
 _STAGES: dict[StrEnum, str] = {
     Stage.STARTING: "Starting",
@@ -101,7 +101,7 @@ def result(
         return compose(
             "⏹ <b>Backup interrupted</b>" if interrupted else "❌ <b>Backup failed</b>",
             when,
-            text(why_failed(backup) or "The reason is not known; see Detailed Logs.", 1200),
+            text(failed_words(backup) or "The reason is not known; see the log file.", 1200),
             skipped_lines(backup.skipped),
             "",
             "Nothing new was stored. Older backups are untouched.",

@@ -22,7 +22,7 @@ class SkipWords:
 _RESTORE = "Restore it from its last backup: you see first what that changes."
 _GONE = "Put it back, restore it, or say that it was removed on purpose: its backups stay."
 _PERMISSIONS = "Run the courier as the same user as its program, or let it read the file and write to its folder."
-_UNKNOWN = SkipWords("not readable", "It could not be copied.", "Try again; Detailed Logs say what happened.")
+_UNKNOWN = SkipWords("not readable", "It could not be copied.", "Try again; the log file says what happened.")
 
 SKIPS = {
     SkipReason.MISSING: SkipWords("missing", "The file is missing.", _GONE),

@@ -196,7 +196,7 @@ CAUSES: Mapping[str, CauseWords] = {
     Cause.ARCHIVE_GONE: CauseWords("It is gone from the disk, and neither retention nor an admin has deleted it."),
     Cause.ARCHIVE_CUT: CauseWords("It has {bytes:,} bytes and was written with {written:,}."),
     Cause.ARCHIVE_OTHER: CauseWords("It is not what was written (SHA-256)."),
-    Cause.ARCHIVE_DAMAGED: CauseWords("Not all that was written comes out of it; Detailed Logs say what does not."),
+    Cause.ARCHIVE_DAMAGED: CauseWords("Not all that was written comes out of it; the log file says what does not."),
     Cause.IN_BACKUP_INFO: CauseWords("It was skipped; why is in the archive's backup_info.txt."),
 }
 

@@ -8,7 +8,7 @@ from bot.models import Backup, SkippedRecord, SkipReason
 from bot.words.causes import in_full, sentence_of
 
 FAILURES: Mapping[str, str] = {
-    "error": "Something went wrong that nobody foresaw; Detailed Logs have it.",
+    "error": "Something went wrong that nobody foresaw; the log file has it.",
     "settings": "A setting is wrong.",
     "not-found": "What was asked for is not there.",
     "busy": "Something else was under way.",
@@ -25,7 +25,7 @@ FAILURES: Mapping[str, str] = {
     "untrusted": "The archive is not safe or not sound.",
     "volumes": "Volumes are missing.",
     "refused": "Something was in the way, or had changed since the plan.",
-    "restore": "The restore failed; Detailed Logs say what it left.",
+    "restore": "The restore failed; the log file says what it left.",
     "schedule": "There is no such schedule.",
     "seal": "The key is missing, or not the right one.",
     "machine": "This machine refuses it.",

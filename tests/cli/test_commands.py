@@ -199,7 +199,9 @@ def test_config_shows_and_resets_what_was_chosen_in_the_chat(shell: Shell) -> No
     assert "ADMIN_IDS of .env is followed again." in shell.said("config", "--reset", "ADMIN_IDS", BOT_TOKEN=token)
     assert "Nothing was chosen" in shell.said("config", "--reset", "ADMIN_IDS", BOT_TOKEN=token)
     shell.said("config", "--reset", "DELIVER_TO", BOT_TOKEN=token)
-    assert "Delivered to: user 11\n" in shell.said("config", BOT_TOKEN=token)
+    often = shell("config", BOT_TOKEN=token, SCHEDULE="*/15 * * * *")
+    assert "Delivered to: user 11\n" in often.stdout
+    assert "up to 96 files and" in often.stderr
 
 
 def test_config_says_what_a_pattern_takes_for_a_database_and_is_none(tmp_path: Path) -> None:
