@@ -180,7 +180,7 @@ async def test_a_database_file_is_checked_and_restored(inbox: House, tmp_path: P
     sent = make_database(tmp_path / "users.db", 12)
     await inbox.ann.send_document(sent)
     ready = await inbox.shows("A database file", "users.db · ", "13 rows in 2 tables")
-    assert "users.db came by itself, without a manifest: nothing proves" in ready.text
+    assert "It came by itself, without a manifest: nothing proves" in ready.text
     assert "users.db is in WAL mode, and its users.db-wal is not here" in ready.text
     assert "It does not say when it was made" in ready.text
     plan = await pressed(inbox.ann, "Restore…", ready, "database file users.db", within=15)
