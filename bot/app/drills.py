@@ -15,6 +15,7 @@ from bot.models import Drill
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
 from bot.services.schedule.scheduler import Scheduler
+from bot.words.drills import drill_words
 
 STOP_WITHIN = 2.0
 """Seconds a shutdown gives the test-restore under way, which may be waiting for Telegram, before it is cancelled."""
@@ -74,4 +75,4 @@ async def _make(drilling: Awaitable[Drill | None], which: str, nothing: str) -> 
     except Exception:
         log.exception("the test-restore {} could not be made", which)
     else:
-        log.info("the test-restore {}: {}", which, drill.detail if drill else nothing)
+        log.info("the test-restore {}: {}", which, drill_words(drill) if drill else nothing)

@@ -20,6 +20,7 @@ from bot.texts.alarm_words import words_of
 from bot.texts.markup import plain
 from bot.texts.measures import count, human_size
 from bot.texts.verdict import headline
+from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
 
 MOST_ROWS = 30
@@ -167,7 +168,7 @@ def _database(one: DatabaseStatus, rows: int | None, timezone: ZoneInfo) -> str:
 def _drills(drills: Iterable[Drill], timezone: ZoneInfo) -> list[str]:
     return [
         f"{'✅' if drill.ok and drill.opened else '⚠️' if drill.ok else '❌'}"
-        f" {date_time(drill.at, timezone)}, {drill.source.words}: {_text(drill.detail)}"
+        f" {date_time(drill.at, timezone)}, {drill.source.words}: {_text(drill_words(drill))}"
         for drill in list(drills)[:MOST_EVENTS]
     ]
 

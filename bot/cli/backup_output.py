@@ -31,6 +31,7 @@ from bot.texts import status as status_texts
 from bot.texts.backups import asked_by, state_words, who
 from bot.texts.markup import plain, plain_names
 from bot.texts.measures import count, human_size
+from bot.texts.restore_points import drill_lines
 from bot.words.causes import in_full, sentence_of
 from bot.words.failures import why_failed
 from bot.words.outcomes import reason_words
@@ -173,6 +174,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
         say(f"… and {len(more)} more{checked} (--all shows them)")
     _print_earlier_checks(backup, timezone)
     _print_remarks(backup)
+    for drill in details.drills[:1]:
+        say(plain(drill_lines((drill,), timezone)[0]))
     for delivery in details.deliveries:
         when = f", {date_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
         _print_delivery(delivery, names, when)

@@ -15,8 +15,19 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from bot.errors import CourierError
-from bot.models import Backup, Delivery, Progress, RecipientStatus, RestoreProgress, RestoreStage, SkippedRecord, Stage
+from bot.models import (
+    Backup,
+    Delivery,
+    Drill,
+    Progress,
+    RecipientStatus,
+    RestoreProgress,
+    RestoreStage,
+    SkippedRecord,
+    Stage,
+)
 from bot.words.causes import in_full, sentence_of
+from bot.words.drills import drill_words
 from bot.words.failures import why_failed
 from bot.words.outcomes import reason_words
 
@@ -140,6 +151,8 @@ def as_data(value: object) -> object:
         return fields_of(value) | {"detail": in_full(value.why)}
     if isinstance(value, Delivery):
         return fields_of(value) | {"reason": reason_words(value.reason), "reason_code": value.reason.code}
+    if isinstance(value, Drill):
+        return fields_of(value) | {"detail": drill_words(value)}
     if isinstance(value, RecipientStatus):
         return fields_of(value) | {"parked_reason": reason_words(value.parked_reason)}
     if isinstance(value, Backup):

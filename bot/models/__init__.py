@@ -31,7 +31,7 @@ from bot.models.deliveries import (
     RecipientStatus,
     SentVolume,
 )
-from bot.models.drills import Drill, DrillSource
+from bot.models.drills import Drill, DrillCode, DrillSource
 from bot.models.examination import Examination, Examined
 from bot.models.history import BackupDetails, BackupPage
 from bot.models.load import ChatLoad

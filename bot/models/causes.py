@@ -113,4 +113,17 @@ class Cause(StrEnum):
     ARCHIVE_OTHER = "archive other"  # than was written, by its checksum
     ARCHIVE_DAMAGED = "archive damaged"  # as reading it has shown
 
+    # --- why a backup could not be had back as it was -------------------------------------------------------------
+    OTHER_ARCHIVE = "other archive"
+    OTHER_DATABASE = "other database"
+    FETCHED_OTHER = "fetched other"
+    VOLUME_OTHER = "volume other"
+    NOT_GIVEN_OUT = "not given out"
+    NO_LONGER_THERE = "no longer there"
+    NO_KEY_FITS = "no key fits"
+    WRONG_PASSPHRASE = "wrong passphrase"  # noqa: S105 - no secret
+    NO_RECORD = "no record"
+    OTHER_REFERENCES = "other references"
+    OTHER_SCHEMA = "other schema"
+
     IN_BACKUP_INFO = "in backup_info"  # learned from a chat, where only that it was skipped is told

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.models.reasons import Reason
+
 
 class DrillSource(StrEnum):
     """Where a test-restored archive came from."""
@@ -20,9 +22,16 @@ class DrillSource(StrEnum):
         return {"telegram": "from Telegram", "disk": "from the disk"}.get(self, "from an object store")
 
 
+class DrillCode(StrEnum):
+    """What a test-restore has proven; what is wrong instead is a `Cause`, or the code of an error."""
+
+    PROVEN = "proven"  # facts: databases `checked` of so many `databases`, `rows`, `unchecked` and its `why`, `missing`
+    COMPARED = "compared"  # byte for byte: no key here opens it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """A test-restore of one backup: `detail` says what was proven, or else what is wrong, in whole sentences.
+    """A test-restore of one backup: `result` is what was proven, or else what is wrong.
 
     Not `opened` is a sealed archive that no key here opens: its bytes were compared, and no restore is proven by it.
     """
@@ -31,5 +40,5 @@ class Drill:
     at: datetime
     source: DrillSource
     ok: bool
-    detail: str
+    result: Reason
     opened: bool = True

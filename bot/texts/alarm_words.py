@@ -16,6 +16,7 @@ from bot.texts.schedule_words import in_words
 from bot.texts.skips import full_disk, skip_words
 from bot.texts.surroundings import AlarmWords
 from bot.words.causes import in_full
+from bot.words.drills import result_words
 from bot.words.failures import failure_words
 from bot.words.outcomes import reason_words
 
@@ -180,7 +181,7 @@ def _drill(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     which = f"Backup {backup}, {DrillSource(source).words}" if backup and source else "A backup"
     return AlarmWords(
         title="Test-restore failed",
-        what=f"{which}: {alarm.fact('said') or 'it could not be restored.'}",
+        what=f"{which}: {result_words(alarm.why) or 'it could not be restored.'}",
         mend="Do not rely on this backup: make a new one now.",
         over="A test-restore succeeded",
     )

@@ -17,6 +17,7 @@ from bot.texts.restore_points import drill_line
 from bot.texts.schedule_words import in_words
 from bot.texts.status import cut_off_lines
 from bot.texts.verdict import CONDITION_ICONS, headline, mend_line
+from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
 
 
@@ -123,7 +124,7 @@ def drilled(drill: Drill | None, timezone: ZoneInfo) -> str:
         return "🧪 <b>Test-restore</b>\n\nThere is no backup to test-restore yet."
     verdict = "✅ <b>Test-restore succeeded</b>" if drill.ok else "❌ <b>Test-restore failed</b>"
     where = f"Backup {drill.backup_id}, {drill.source.words}, {date_time(drill.at, timezone)}"
-    return compose(f"🧪 {verdict}", where, "", text(drill.detail, 1500))
+    return compose(f"🧪 {verdict}", where, "", text(drill_words(drill), 1500))
 
 
 def _disk(health: Health) -> str:

@@ -114,7 +114,7 @@ def details(
         "",
         f"📬 {sentence(delivered_to(details.deliveries, names))}" if details.deliveries else None,
         FittedList(tuple(delivery_line(delivery, now, names) for delivery in telling), 8),
-        FittedList(drill_lines([drill for drill in details.drills if drill.ok], timezone), 1),
+        FittedList(drill_lines(details.drills[:1], timezone), 1),
         _retention(details, now, timezone) if backup.proven else None,
         _archive(details) if backup.proven else None,
     )

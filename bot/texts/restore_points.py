@@ -14,6 +14,7 @@ from bot.texts.markup import CAPTION_LIMIT, by_name, compose, names, sentence, t
 from bot.texts.measures import age, count, instant
 from bot.texts.schedule_words import in_words
 from bot.texts.verdict import ONLY_SENDS, headline
+from bot.words.drills import drill_words
 
 _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
@@ -70,7 +71,8 @@ def drill_line(status: Status) -> str | None:
         return f"🔒 {what}: {_NOT_OPENED}{known}"
     since = f"last proven {age(proven.at, status.now)}, {proven.source.words}" if proven else "never proven yet"
     if not drill.ok:
-        return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {text(drill.detail, 250)} Restore {since}."
+        said = text(drill_words(drill), 250)
+        return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {said} Restore {since}."
     return f"{'⚠️' if status.now - drill.at > _LONG_AGO else '♻️'} Restore {since}"
 
 
@@ -83,7 +85,7 @@ def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
     when = f"{_at(drill.at, timezone)}, {drill.source.words}"
     if drill.ok and not drill.opened:
         return f"🔒 Read back {when}: {_NOT_OPENED}"
-    return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill.detail, 200)}"
+    return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill_words(drill), 200)}"
 
 
 def _paused_moment(paused: Override, timezone: ZoneInfo) -> str:

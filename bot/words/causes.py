@@ -17,6 +17,7 @@ class CauseWords(NamedTuple):
 
 
 _UNPROVEN = "The archive could not be proven"
+_OLDER = "Restore from an older backup, and make a new one now."
 _RESTORE = "Restore it from the last good backup."
 _MACHINE = "This says nothing about the database: look at this machine's disks, memory and open files (ulimit -n)."
 _SPACE = "Free some space, or set SNAPSHOT_DIR to a folder on another disk."
@@ -197,6 +198,42 @@ CAUSES: Mapping[str, CauseWords] = {
     Cause.ARCHIVE_CUT: CauseWords("It has {bytes:,} bytes and was written with {written:,}."),
     Cause.ARCHIVE_OTHER: CauseWords("It is not what was written (SHA-256)."),
     Cause.ARCHIVE_DAMAGED: CauseWords("Not all that was written comes out of it; the log file says what does not."),
+    Cause.OTHER_ARCHIVE: CauseWords(
+        "{archive} is not the archive that was written under its name (SHA-256).",
+        "Take another backup; `sqlite-courier verify` tells which ones are whole.",
+    ),
+    Cause.OTHER_DATABASE: CauseWords(
+        "{archive} is damaged: {name} is not the database that its manifest describes (SHA-256).",
+        "Take another backup, or restore the others in it with --only.",
+    ),
+    Cause.FETCHED_OTHER: CauseWords(
+        "{archive}, fetched from {place}, is not the archive that was proven: its SHA-256 is {found}… instead of"
+        " {expected}….",
+        "Fetch another restore point.",
+    ),
+    Cause.VOLUME_OTHER: CauseWords(
+        "{volume} comes back from {place} as something else than was sent: its SHA-256 is {found}… instead of"
+        " {expected}….",
+        "Fetch another restore point.",
+    ),
+    Cause.NOT_GIVEN_OUT: CauseWords(
+        "{volume} can't be fetched from {place}, which no longer gives out this file: it is gone, or its file_id is"
+        " from another bot.",
+        "Fetch another restore point, or forward the archive to the bot.",
+    ),
+    Cause.NO_LONGER_THERE: CauseWords("{archive} is no longer in {folder}."),
+    Cause.NO_KEY_FITS: CauseWords(
+        "No key given here opens {archive}: it is sealed for others, or its header is damaged.",
+        "Compare the fingerprint in its caption with the one on your recovery sheet.",
+    ),
+    Cause.WRONG_PASSPHRASE: CauseWords(
+        "The passphrase does not open {archive}.", "It is the AGE_PASSPHRASE of the time it was made."
+    ),
+    Cause.NO_RECORD: CauseWords("{name} is in no manifest: there is nothing to compare it with.", _OLDER),
+    Cause.OTHER_REFERENCES: CauseWords(
+        "{name}: {rows} rows refer to missing ones, {before} did when it was backed up.", _OLDER
+    ),
+    Cause.OTHER_SCHEMA: CauseWords("{name}: its schema is not the one that was backed up.", _OLDER),
     Cause.IN_BACKUP_INFO: CauseWords("It was skipped; why is in the archive's backup_info.txt."),
 }
 

@@ -26,6 +26,7 @@ from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, fingerprint
 from bot.texts import history as history_texts
 from bot.texts import status as status_texts
 from bot.texts.recovery_sheet import as_page, as_text
+from bot.words.drills import drill_words
 from tests.world.databases import make_database, noisy_database, rows_in, write_env
 from tests.world.phones import Person
 from tests.world.processes import ROOT
@@ -263,7 +264,7 @@ async def test_without_a_key_a_drill_compares_the_bytes_and_says_so(settings: Se
         backup = await back_up(courier)
         drill = await courier.drills.drill_newest()
         assert (drill.ok, drill.opened, drill.source) == (True, False, DrillSource.TELEGRAM)
-        assert drill.detail == "Bytes compared, not opened: no key on this server."
+        assert drill_words(drill) == "Bytes compared, not opened: no key on this server."
         status = await courier.manager.status()
         zone = settings.timezone
         assert status.restore_proven is None
@@ -295,7 +296,7 @@ async def test_with_an_identity_on_the_server_a_drill_opens_it(standin: StandIn,
         await back_up(courier)
         drill = await courier.drills.drill_newest()
         assert (drill.ok, drill.opened) == (True, True)
-        assert "1 database restored and checked" in drill.detail
+        assert "1 database restored and checked" in drill_words(drill)
         assert list(courier.store.work.iterdir()) == []
         assert (await courier.manager.status()).restore_proven == drill
 

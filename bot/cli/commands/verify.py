@@ -23,6 +23,7 @@ from bot.services.retention.inventory import record_fault
 from bot.services.sealing.header import is_sealed
 from bot.services.status.inventory import Inventory
 from bot.words.causes import sentence_of
+from bot.words.drills import result_words
 
 EXAMPLES = (
     "sqlite-courier verify",
@@ -83,7 +84,7 @@ async def _verify(
     try:
         if not sealed:  # or else the seal proves every byte, when it is opened
             changed = await _compare(source, quiet=quiet)
-        restored = " ".join(filter(None, (await drills.prove(archive, source.backup), changed)))
+        restored = " ".join(filter(None, (result_words(await drills.prove(archive, source.backup)), changed)))
     except CourierError as error:
         if source.backup is not None and isinstance(error, DamagedArchiveError):
             await record_fault(inventory.store, inventory.catalogue, source.backup, error)

@@ -26,6 +26,7 @@ from bot.texts.load import load_words
 from bot.texts.measures import count, duration, human_size
 from bot.texts.setup import first_proven
 from bot.words.causes import in_full
+from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
 
 if TYPE_CHECKING:
@@ -140,13 +141,13 @@ def _require_delivered(result: RunResult) -> None:
 def _told(drill: Drill | None, backup: Backup, took: str) -> str:
     """Say what came back and from where. Raises `DamagedArchiveError` where it was not whole."""
     if drill is None or not drill.ok:
-        detail = drill.detail if drill is not None else "There is no backup to fetch."
+        detail = drill_words(drill) if drill is not None else "There is no backup to fetch."
         raise DamagedArchiveError(
             f"The backup did not come back whole: {detail}", hint="`sqlite-courier verify latest` looks at the disk's."
         )
     where = "Fetched back from Telegram" if drill.source is DrillSource.TELEGRAM else f"Taken {drill.source.words}"
     if not drill.opened:
-        return f"{where}: {drill.detail}"
+        return f"{where}: {drill_words(drill)}"
     databases, rows = _contents(backup)
     return f"{where} and restored: {databases}, {rows}, {took}"
 

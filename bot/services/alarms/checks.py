@@ -221,8 +221,8 @@ class AlarmChecks:
         if drill.ok:
             await self._alarms.clear(AlarmKind.DRILL)
             return
-        facts = (("backup", drill.backup_id), ("source", drill.source), ("said", drill.detail))
-        await self._alarms.raise_(AlarmKind.DRILL, facts)
+        facts: Facts = (("backup", drill.backup_id), ("source", drill.source), ("cause", drill.result.code))
+        await self._alarms.raise_(AlarmKind.DRILL, (*facts, *drill.result.facts))
 
     async def recipients(self) -> None:
         """Who can't be reached, and has to do something about it."""

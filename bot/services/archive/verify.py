@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError
-from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp
+from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp, Cause
 from bot.services.archive.manifest import Manifest, manifest_in
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.memory import keep_memory_flat
@@ -115,8 +115,7 @@ class _Walk:
             self._seen(piece)
             yield self._position, self.size
         if database is not None and sha256.hexdigest() != database.sha256:
-            what = f"{entry.name} is not the database that its manifest describes (SHA-256)"
-            raise DamagedArchiveError(f"{self._archive.name} is damaged: {what}.")
+            raise DamagedArchiveError.because(Cause.OTHER_DATABASE, archive=self._archive.name, name=entry.name)
         self._expect(self._records.descriptor(entry), f"the descriptor of {entry.name}")
 
     def end(self) -> Iterator[Position]:

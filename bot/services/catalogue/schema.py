@@ -9,7 +9,12 @@ import re
 
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
 from bot.services.catalogue.schema_codes import CODES_OF_ALARMS, FIGURES_OF_SKIPS
-from bot.services.catalogue.schema_reasons import REASONS_OF_BACKUPS, REASONS_OF_DELIVERIES, REASONS_OF_SKIPS
+from bot.services.catalogue.schema_reasons import (
+    REASONS_OF_BACKUPS,
+    REASONS_OF_DELIVERIES,
+    REASONS_OF_SKIPS,
+    RESULTS_OF_DRILLS,
+)
 
 # Written into the file's header, so that `file` and we tell a catalogue from somebody else's database.
 # https://www.sqlite.org/pragma.html#pragma_application_id
@@ -283,7 +288,7 @@ _SAFETY_COPIES = (
 STEPS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
     *(_TELEGRAM, _TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES, REASONS_OF_SKIPS),
-    *(FACTS_OF_ACTIONS, REASONS_OF_DELIVERIES, REASONS_OF_BACKUPS),
+    *(FACTS_OF_ACTIONS, REASONS_OF_DELIVERIES, REASONS_OF_BACKUPS, RESULTS_OF_DRILLS),
 )
 VERSION = len(STEPS)
 

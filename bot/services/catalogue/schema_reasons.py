@@ -217,3 +217,37 @@ REASONS_OF_BACKUPS = (
     WHERE fault <> ''
     """,
 )
+_AS_WRITTEN = " is not the archive that was written under its name (SHA-256)."
+_CHECKED = "CAST(result AS INTEGER)"
+_BEGIN = "' restored and checked: SHA-256, integrity, foreign keys, schema and '"
+_ROWS = (
+    f"CAST(replace(substr(result, instr(result, {_BEGIN}) + length({_BEGIN})), ',', '') AS INTEGER)"  # up to " rows"
+)
+
+# What a test-restore came to. A failed one stood in the note of its backup too, after what a person had noted.
+RESULTS_OF_DRILLS = (
+    "ALTER TABLE drills RENAME COLUMN detail TO result",
+    f"""
+    UPDATE drills SET result = CASE
+        WHEN result = 'Bytes compared, not opened: no key on this server.' THEN '["compared"]'
+        WHEN result = {_CHECKED} || CASE {_CHECKED} WHEN 1 THEN ' database' ELSE ' databases' END || {_BEGIN}
+            || printf('%,d', {_ROWS}) || ' rows are as they were.'
+            THEN json_array('proven', json_array('checked', {_CHECKED}), json_array('databases', {_CHECKED}),
+                json_array('rows', {_ROWS}))
+        WHEN substr(result, -{len(_AS_WRITTEN)}) = '{_AS_WRITTEN}' AND instr(result, '. ') = 0
+            THEN json_array('other archive',
+                json_array('archive', substr(result, 1, length(result) - {len(_AS_WRITTEN)})))
+        ELSE json_array('other', json_array('said', result)) END
+    """,
+    """
+    UPDATE alarms SET facts = (
+        SELECT json_group_array(json(fact)) FROM (
+            SELECT value AS fact FROM json_each(facts) UNION ALL SELECT json_array('cause', 'other')
+        )
+    ) WHERE key = 'drill' AND instr(facts, '["said"')
+    """,
+    """
+    UPDATE backups SET note = rtrim(substr(note, 1, instr(note, '⚠️ Its test-restore from ') - 1), ' ·')
+    WHERE instr(note, '⚠️ Its test-restore from ')
+    """,
+)

@@ -16,6 +16,7 @@ from bot.services.host.accounts import owner_of
 from bot.services.host.machine import ask, kind_of_machine, manager_runs, of_settings
 from bot.services.host.systemd import read_only_in
 from bot.services.status.verdict import backup_condition
+from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
 
 _LINES = {Condition.GOOD: good, Condition.LOOK: look, Condition.WRONG: wrong}
@@ -73,7 +74,7 @@ def results(status: Status, timezone: ZoneInfo, *, drills_planned: bool) -> Iter
     drill = status.last_drill
     if drill is not None:
         line = good if drill.ok and drill.opened else look if drill.ok else wrong
-        said = f"backup {drill.backup_id} {drill.source.words}, {date_time(drill.at, timezone)}: {drill.detail}"
+        said = f"backup {drill.backup_id} {drill.source.words}, {date_time(drill.at, timezone)}: {drill_words(drill)}"
         yield line("drill", "Last test-restore", said)
     elif proven is not None:
         planned = "" if drills_planned else ", and none is planned (DRILL_SCHEDULE=off)"

@@ -12,7 +12,7 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import AbortedError, CourierError, DamagedArchiveError, NotFoundError, SealError, UntrustedArchiveError
-from bot.models import Backup, Drill, DrillSource, Verdict
+from bot.models import Backup, Cause, Drill, DrillCode, DrillSource, Reason, Verdict, readable
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import newest_first
 from bot.services.concurrency.abort import Abort
@@ -31,13 +31,10 @@ from bot.services.retention.inventory import record_fault
 from bot.services.sealing.age import has_key_for
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
-
-_FAILED = "⚠️ Its test-restore"
+from bot.words.drills import drill_words
 
 PATIENCE = 20.0
 """Seconds before a volume is asked for again, doubled each time: nobody waits for a drill, and a failed one alarms."""
-
-BYTES_COMPARED = "Bytes compared, not opened: no key on this server."
 
 
 async def rehearse(
@@ -51,27 +48,23 @@ async def rehearse(
     `NoSpaceError`, `AbortedError`.
     """
     intake = await take_in(RestoreSource(files=(archive,), backup=backup), temp, keys=keys, abort=abort)
-    faults = [fault for database in intake.databases for fault in _compare(database)]
-    if faults:
-        raise DamagedArchiveError(" ".join(faults), hint="Restore from an older backup, and make a new one now.")
+    for database in intake.databases:
+        _compare(database)
     return intake
 
 
-def _compare(database: Incoming) -> list[str]:
-    """Return what is not as the manifest says, beyond what every restore insists on."""
-    record, report = database.record, database.report
+def _compare(database: Incoming) -> None:
+    """Raise `DamagedArchiveError` unless it is as the manifest says, beyond what every restore insists on."""
+    record, report, name = database.record, database.report, database.name
     if record is None:
-        return [f"{database.name} is in no manifest: there is nothing to compare it with."]
-    faults = []
+        raise DamagedArchiveError.because(Cause.NO_RECORD, name=name)
     if report.foreign_key_violations != record.foreign_key_violations:
-        faults.append(
-            f"{database.name}: {report.foreign_key_violations:,} rows refer to missing ones,"
-            f" {record.foreign_key_violations:,} did when it was backed up."
+        raise DamagedArchiveError.because(
+            Cause.OTHER_REFERENCES, name=name, rows=report.foreign_key_violations, before=record.foreign_key_violations
         )
     # Empty where it could not be read, for want of memory too: that is no difference.
     if record.schema_sha256 and report.schema_sha256 and report.schema_sha256 != record.schema_sha256:
-        faults.append(f"{database.name}: its schema is not the one that was backed up.")
-    return faults
+        raise DamagedArchiveError.because(Cause.OTHER_SCHEMA, name=name)
 
 
 def _compare_bytes(archive: Path, backup: Backup, abort: Abort) -> None:
@@ -81,34 +74,24 @@ def _compare_bytes(archive: Path, backup: Backup, abort: Abort) -> None:
     except OSError as error:
         raise NotFoundError(f"{archive.name} can't be read: {error.strerror or error}.") from error
     if found != backup.archive_sha256:
-        raise DamagedArchiveError(
-            f"{archive.name} is not the archive that was written under its name (SHA-256).",
-            hint="Restore from an older backup, and make a new one now.",
-        )
+        raise DamagedArchiveError.because(Cause.OTHER_ARCHIVE, archive=archive.name)
 
 
-def _summary(intake: Intake) -> str:
-    """Return what was proven and what could not be, in a sentence each."""
+def _proven(intake: Intake) -> Reason:
+    """Return what was proven and what could not be."""
     checked = [database for database in intake.databases if database.report.verdict is not Verdict.UNCHECKED]
     counts = [number for database in checked for _, number in database.report.rows]
-    rows = sum(number for number in counts if number > 0)
-    uncounted = sum(number < 0 for number in counts)
-    sentences = [
-        f"{database.name} is byte for byte as it was (SHA-256), and could not be checked here: "
-        f"{database.report.messages[0] if database.report.messages else 'the reason is not known'}."
-        for database in intake.databases
-        if database.report.verdict is Verdict.UNCHECKED
+    facts: list[tuple[str, str | int]] = [
+        ("checked", len(checked)),
+        ("databases", len(intake.databases)),
+        ("rows", sum(number for number in counts if number > 0)),
+        ("uncounted", sum(number < 0 for number in counts)),
     ]
-    sentences += [f"{name}, which the manifest names, is no longer in it." for name in intake.missing]
-    if checked:
-        of = f" of {len(intake.databases)}" if sentences else ""
-        besides = f" ({uncounted} table{'' if uncounted == 1 else 's'} not counted)" if uncounted else ""
-        sentences.insert(
-            0,
-            f"{len(checked)}{of} database{'' if len(intake.databases) == 1 else 's'} restored and checked: SHA-256, "
-            f"integrity, foreign keys, schema and {rows:,} rows{besides} are as they were.",
-        )
-    return " ".join(sentences)
+    for database in intake.databases:
+        if database.report.verdict is Verdict.UNCHECKED:
+            why = database.report.messages[0] if database.report.messages else "the reason is not known"
+            facts += [("unchecked", readable(database.name)), ("why", readable(why))]
+    return Reason(DrillCode.PROVEN, (*facts, *(("missing", readable(name)) for name in intake.missing)))
 
 
 class Drills:
@@ -140,8 +123,8 @@ class Drills:
         """Test-restore the newest backup as Telegram holds it; None when there is no backup at all.
 
         Its volumes are fetched back by file_id, joined and compared. Where no backup is in Telegram yet, or its volumes
-        are too large to be downloaded by a bot, the archive on the disk is taken. A failure is recorded, noted on the
-        backup and alarmed about. Raises `UnreachableError` (nothing is known then, and nothing recorded),
+        are too large to be downloaded by a bot, the archive on the disk is taken. A failure is recorded
+        and alarmed about. Raises `UnreachableError` (nothing is known then, and nothing recorded),
         `NoSpaceError`, `CatalogueError`, `AbortedError`.
         """
         try:
@@ -173,7 +156,7 @@ class Drills:
         A damaged one counts as no backup from then on, until it is found whole.
 
         A key of this server that does not open what this server sealed is a failure, and an alarm. `by_hand` it is the
-        fault of who brought the key: `SealError`.
+        fault of who brought the key: `SealError`; and any other failure is raised, once it is recorded.
         """
 
         async def find(_room: Path) -> Path:
@@ -187,7 +170,7 @@ class Drills:
     async def drill_stored(self, place: BucketArchives, *, abort: Abort | None = None) -> Drill | None:
         """Fetch the newest archive back from an object store and test-restore it; None when it holds none of ours.
 
-        A failure is recorded, noted on the backup and alarmed about. Raises as `drill_newest`; also `UnreachableError`
+        A failure is recorded and alarmed about. Raises as `drill_newest`; also `UnreachableError`
         when the store can't be asked what it holds.
         """
         abort = abort or Abort()
@@ -213,19 +196,16 @@ class Drills:
 
             return await self._drill(backup, DrillSource.OBJECTS, fetch, abort, blame=blame)
 
-    async def prove(self, archive: Path, backup: Backup | None) -> str:
-        """Test-restore an archive file; return what was proven, in a sentence.
+    async def prove(self, archive: Path, backup: Backup | None) -> Reason:
+        """Test-restore an archive file; return what was proven.
 
         With its `backup`, that is recorded, whatever comes of it. Raises `DamagedArchiveError` where it fails, and
         `SealError`, with nothing recorded, where the keys that somebody has brought do not open it.
         """
         if backup is not None:
-            drill = await self.drill_on_disk(backup, abort=Abort(), by_hand=True)
-            if not drill.ok:
-                raise DamagedArchiveError(drill.detail, hint="Restore from an older backup, and make a new one now.")
-            return drill.detail
+            return (await self.drill_on_disk(backup, abort=Abort(), by_hand=True)).result
         async with private_folder(self._store.work) as temp:
-            return _summary(await rehearse(archive, temp, keys=self._keys, abort=Abort()))
+            return _proven(await rehearse(archive, temp, keys=self._keys, abort=Abort()))
 
     async def _drill(
         self,
@@ -241,44 +221,43 @@ class Drills:
         await sweep_private_folders(self._store.work)
         async with private_folder(self._store.work) as temp:
             opened, own = True, Abort(parent=abort)
+            failure: CourierError | None = None
             try:
                 archive = await bring(temp)
                 # A sealed archive that a key of its kind does not open fails its test-restore.
                 opened = await asyncio.to_thread(lambda: not is_sealed(archive) or has_key_for(archive, self._keys))
                 if opened:
                     intake = await rehearse(archive, temp, backup=backup, keys=self._keys, abort=abort)
-                    ok, detail = True, _summary(intake)
+                    result = _proven(intake)
                 else:
                     await run_to_end(partial(_compare_bytes, archive, backup, own), stop=own.set)
-                    ok, detail = True, BYTES_COMPARED
+                    result = Reason(DrillCode.COMPARED)
             except TooLargeToFetchError:
                 raise
             except SealError as error:
-                ok, detail = False, error.sentence
+                failure = error
                 with suppress(DamagedArchiveError, NotFoundError):
                     if by_hand:
                         await run_to_end(partial(_compare_bytes, archive, backup, own), stop=own.set)
                         raise  # it is as it was written: the fault is the key's
             except (DamagedArchiveError, UntrustedArchiveError) as error:
-                ok, detail = False, error.sentence
+                failure = error
                 if blame is not None:
                     await blame(error)
             except (LostError, NotFoundError) as error:
-                ok, detail = False, error.sentence
+                failure = error
+        ok = failure is None
+        if failure is not None:
+            result = failure.cause or Reason(failure.code)
         if ok and source is DrillSource.DISK:
             await self._catalogue.archives.clear_fault(backup.id)
-        drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, detail=detail, opened=opened)
+        drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, result=result, opened=opened)
         await self._catalogue.drills.record(drill)
-        if ok:
-            logger.info("backup {} test-restored from {}: {}", backup.id, source, detail)
-        else:
-            await self._note_failure(backup, drill)
         self._recorded()
+        if failure is None:
+            logger.info("backup {} test-restored from {}: {}", backup.id, source, drill_words(drill))
+            return drill
+        logger.error("the test-restore of backup {} from {} failed: {}", backup.id, source, failure.sentence)
+        if by_hand:
+            raise failure if isinstance(failure, DamagedArchiveError) else DamagedArchiveError(failure.sentence)
         return drill
-
-    async def _note_failure(self, backup: Backup, drill: Drill) -> None:
-        logger.error("the test-restore of backup {} from {} failed: {}", backup.id, drill.source, drill.detail)
-        # After what a person noted, which is not ours to drop.
-        kept = backup.note.partition(_FAILED)[0].rstrip(" ·")
-        told = f"{_FAILED} from {drill.source} failed: {drill.detail}"
-        await self._catalogue.backups.set_note(backup.id, f"{kept} · {told}" if kept else told)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.clock import Sleep, utc_now
 from bot.errors import DamagedArchiveError, TelegramError
-from bot.models import ReportBytes, RestorePoint, StoredVolume
+from bot.models import Cause, ReportBytes, RestorePoint, StoredVolume
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import settled, side_by_side
 from bot.services.concurrency.threads import run_to_end
@@ -129,10 +129,12 @@ class _Fetching:
                     seconds = self._pause(number, outcome, failures)
                 await self.sleep(seconds)
         if volume.sha256 and found != volume.sha256:
-            raise DamagedArchiveError(
-                f"{self._name(number)} comes back from {self.files.name} as something else than was sent: "
-                f"its SHA-256 is {found[:16]}… instead of {volume.sha256[:16]}….",
-                hint="Fetch another restore point.",
+            raise DamagedArchiveError.because(
+                Cause.VOLUME_OTHER,
+                volume=self._name(number),
+                place=self.files.name,
+                found=found[:16],
+                expected=volume.sha256[:16],
             )
 
     def _pause(self, number: int, outcome: Outcome, failures: int) -> float:
@@ -148,7 +150,7 @@ class _Fetching:
             # Also for a stale file_id: Telegram says the same of a file that is only unavailable for the moment.
             return self.delay * float(2 ** (failures - 1))
         if isinstance(outcome, StaleFile):
-            raise LostError(sentence, hint="Fetch another restore point, or forward the archive to the bot.")
+            raise LostError.because(Cause.NOT_GIVEN_OUT, volume=self._name(number), place=self.files.name)
         raise UnreachableError(sentence, hint="Try again later.")
 
     def _name(self, number: int) -> str:
@@ -168,10 +170,8 @@ def _make_room(part: Path, target: Path, point: RestorePoint) -> None:
 def _compare(part: Path, point: RestorePoint, abort: Abort, place: str) -> None:
     found = sha256_of(part, check=abort.check)
     if point.sha256 and found != point.sha256:
-        raise DamagedArchiveError(
-            f"{point.archive}, fetched from {place}, is not the archive that was proven: "
-            f"its SHA-256 is {found[:16]}… instead of {point.sha256[:16]}….",
-            hint="Fetch another restore point.",
+        raise DamagedArchiveError.because(
+            Cause.FETCHED_OTHER, archive=point.archive, place=place, found=found[:16], expected=point.sha256[:16]
         )
 
 

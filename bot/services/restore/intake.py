@@ -12,6 +12,7 @@ from typing import Protocol
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import (
     BackedUp,
+    Cause,
     CheckMethod,
     CheckReport,
     ReportRestore,
@@ -178,10 +179,7 @@ def _one_file(
         with create_private(archive) as joined:
             copy_into(joined, *ordered, check=check)
     if sha256 and sha256_of(archive, check=check, tell=partial(progress, total=total, name=called)) != sha256:
-        raise DamagedArchiveError(
-            f"{archive.name} is not the archive that was written under its name (SHA-256).",
-            hint="Take another backup; `sqlite-courier verify` tells which ones are whole.",
-        )
+        raise DamagedArchiveError.because(Cause.OTHER_ARCHIVE, archive=archive.name)
     return archive, len(ordered)
 
 

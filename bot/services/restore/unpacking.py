@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.clock import utc_now
 from bot.errors import CourierError, DamagedArchiveError, NoSpaceError
-from bot.models import BackedUp, Snapshot
+from bot.models import BackedUp, Cause, Snapshot
 from bot.services.restore.contents import Contents
 from bot.services.restore.private_copy import describe
 from bot.services.zip.reader import ZipReader
@@ -92,10 +92,7 @@ def _described(archive: str, entry: ZipEntry, copy: Path, record: BackedUp | Non
     if record is None:
         return describe(archive, entry.name, copy, origin=Path(entry.name), taken_at=utc_now())
     if record.sha256 != sha256:
-        raise DamagedArchiveError(
-            f"{archive} is damaged: {entry.name} is not the database that its manifest describes (SHA-256).",
-            hint="Take another backup, or restore the others in it with --only.",
-        )
+        raise DamagedArchiveError.because(Cause.OTHER_DATABASE, archive=archive, name=entry.name)
     found = describe(archive, record.name, copy, origin=Path(record.path), taken_at=record.taken_at)
     return replace(found, journal_mode=record.journal_mode)  # which the database's header can't tell
 

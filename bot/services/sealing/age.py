@@ -158,11 +158,7 @@ def _by_passphrase(source: SealedSource, header: Header, out: Sink, keys: Keys, 
             unseal_by_passphrase(source, header, out.write, passphrase, name)
         except WrongPassphraseError:
             if number == len(keys.passphrases):
-                raise SealError(
-                    f"The passphrase does not open {name}.",
-                    wants="passphrase",
-                    hint="It is the AGE_PASSPHRASE of the time it was made.",
-                ) from None
+                raise _unfit(Cause.WRONG_PASSPHRASE, name, wants="passphrase") from None
         else:
             return
 
@@ -181,13 +177,15 @@ def _require_key(header: Header, keys: Keys, name: str) -> None:
     )
 
 
+def _unfit(cause: Cause, name: str, *, wants: str) -> SealError:
+    error = SealError.because(cause, archive=name)
+    error.wants = wants
+    return error
+
+
 def _refused(name: str, reason: str) -> CourierError:
     if "no matching keys" in reason.lower():
-        return SealError(
-            f"No key given here opens {name}: it is sealed for others, or its header is damaged.",
-            wants="key",
-            hint="Compare the fingerprint in its caption with the one on your recovery sheet.",
-        )
+        return _unfit(Cause.NO_KEY_FITS, name, wants="key")
     return DamagedArchiveError(f"{name} is damaged: its age header was changed ({reason.rstrip('.')}).")
 
 

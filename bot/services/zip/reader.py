@@ -16,6 +16,7 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from bot.errors import DamagedArchiveError, NotFoundError
+from bot.models import Cause
 from bot.services.zip.deflated import Content, DeflatedMember
 from bot.services.zip.inflate import PIECE, Checksum, Copier, InflateError, Inflater
 from bot.services.zip.records import ZipEntry
@@ -153,7 +154,7 @@ def directory_of(path: Path, way: Callable[[Path], BinaryIO] = as_it_is) -> Iter
     try:
         file = way(path)
     except FileNotFoundError as error:
-        raise NotFoundError(f"{path.name} is no longer in {path.parent}.") from error
+        raise NotFoundError.because(Cause.NO_LONGER_THERE, archive=path.name, folder=path.parent) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     with file:

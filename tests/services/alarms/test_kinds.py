@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.models import BackupState, Drill, DrillSource, HeldDatabase, RestorePoint, StoredVolume, Trigger
+from bot.models import BackupState, Cause, Drill, DrillSource, HeldDatabase, Reason, RestorePoint, StoredVolume, Trigger
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
 from tests.services.alarms.scene import HOUR, Scene, loud, texts_of
@@ -309,12 +309,13 @@ async def test_a_success_elsewhere_hides_no_failed_test_restore(scene: Scene) ->
     made = await scene.back_up()
     assert made is not None
     drills = scene.courier.catalogue.drills
-    drill = Drill(backup_id=made.id, at=scene.now, source=DrillSource.TELEGRAM, ok=False, detail="It is gone.")
+    gone = Reason(Cause.NOT_GIVEN_OUT, (("volume", "the archive"), ("place", "Telegram")))
+    drill = Drill(backup_id=made.id, at=scene.now, source=DrillSource.TELEGRAM, ok=False, result=gone)
     await drills.record(drill)
     await drills.record(replace(drill, source=DrillSource.OBJECTS, ok=True))
     await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == ["drill"]
-    assert "from Telegram: It is gone." in await the_alarm(scene)
+    assert "from Telegram: the archive can't be fetched" in await the_alarm(scene)
     await drills.record(replace(drill, ok=True))
     await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == []

@@ -19,10 +19,23 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CatalogueError
-from bot.models import OTHER, Action, AlarmEnding, BackupState, DeliveryReason, Loss, OutcomeCode, Reason, Trigger
+from bot.models import (
+    OTHER,
+    Action,
+    AlarmEnding,
+    BackupState,
+    Cause,
+    DeliveryReason,
+    DrillCode,
+    Loss,
+    OutcomeCode,
+    Reason,
+    Trigger,
+)
 from bot.services.alarms.shrinking import baseline_of
 from bot.services.catalogue import BrokenCatalogueError, Catalogue, Rebuilt, schema
 from bot.services.catalogue.values import as_text
+from bot.words.drills import drill_words, result_words
 from bot.words.outcomes import reason_words
 from tests.world.catalogue import NOW, Told, archive_named, backed_up, rebuild, stored
 from tests.world.clock import until
@@ -475,6 +488,50 @@ async def test_what_the_ledger_said_in_words_is_kept_as_codes(path: Path) -> Non
     for number, row in enumerate(rows[1:], start=2):
         assert alarms[f"a{number}"].facts == (("name", "Ben"), ("cause", row.reason.code), *row.reason.facts)
     assert alarms["b"].facts == (("said", "It is gone."),)
+
+
+async def test_what_a_test_restore_said_in_words_is_kept_as_codes(path: Path) -> None:
+    """A catalogue of the step before: what was proven in figures, what was wrong as it was, and no note about it."""
+    before = schema.STEPS.index(schema.RESULTS_OF_DRILLS)
+    proven = "{} restored and checked: SHA-256, integrity, foreign keys, schema and {} rows are as they were."
+    said = (
+        proven.format("2 databases", "12,345"),
+        proven.format("1 database", "7"),
+        "1 of 2 databases restored and checked: SHA-256, integrity, foreign keys, schema and 7 rows are as they were. x"
+        " is byte for byte as it was (SHA-256), and could not be checked here: no.",
+        "Bytes compared, not opened: no key on this server.",
+        "database_backup_20250301_110000.zip is not the archive that was written under its name (SHA-256).",
+        "It broke.",
+    )
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in (sql for step in schema.STEPS[:before] for sql in step):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {before}")
+        failed = "⚠️ Its test-restore from disk failed: It broke."
+        connection.executemany(
+            "INSERT INTO backups (started_at, trigger, requested_by, state, note)"
+            " VALUES (?, 'button', '', 'stored', ?)",
+            [(as_text(NOW), note) for note in (f"mine · {failed}", failed, "y")],
+        )
+        for words in said:
+            connection.execute(
+                "INSERT INTO drills (backup_id, at, source, ok, detail) VALUES (1, ?, 'disk', 1, ?)",
+                (as_text(NOW), words),
+            )
+        connection.execute(
+            "INSERT INTO alarms (id, key, facts, acted, began_at, base) VALUES ('a', 'drill', ?, '[]', ?, '')",
+            (json.dumps([["backup", 1], ["source", "disk"], ["said", "It broke."]]), as_text(NOW)),
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        drills = (await catalogue.drills.recent(10))[::-1]
+        notes = [(await catalogue.backups.get(number)).note for number in (1, 2, 3)]
+        ((alarm, _),) = await catalogue.alarms.active()
+    assert [drill_words(drill) for drill in drills] == list(said)
+    codes = (DrillCode.PROVEN, DrillCode.PROVEN, OTHER, DrillCode.COMPARED, Cause.OTHER_ARCHIVE, OTHER)
+    assert [drill.result.code for drill in drills] == [*codes]
+    assert notes == ["mine", "", "y"]
+    assert result_words(alarm.why) == "It broke."
 
 
 def test_every_reason_that_is_recorded_has_words() -> None:

@@ -22,6 +22,7 @@ from bot.services.recovery.document import DOCUMENT_NAME
 from bot.texts import health as health_texts
 from bot.texts import history as history_texts
 from bot.texts import status as status_texts
+from bot.words.drills import drill_words
 from tests.world.archives import lying
 from tests.world.databases import damage, make_database, write_env
 from tests.world.faults import bad_request, server_error
@@ -54,7 +55,7 @@ async def test_the_newest_backup_is_proven_from_telegram(courier: Courier, stand
     before = len(ann.messages)
     drill = await courier.drills.drill_newest()
     assert (drill.backup_id, drill.ok, drill.source) == (backup.id, True, DrillSource.TELEGRAM)
-    assert "2 databases restored and checked" in drill.detail
+    assert "2 databases restored and checked" in drill_words(drill)
     assert standin.calls_of("download", ok=True)
     status = await courier.manager.status()
     assert status.restore_proven == status.last_drill == drill
@@ -80,7 +81,7 @@ async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(courier: Courier
     assert status.restore_proven is None
     assert f"Test-restore of backup {backup.id} failed" in status_texts.status(status, zone)
     assert f"Test-restore of backup {backup.id} failed" in health_texts.health(await courier.manager.health(), zone)
-    assert "test-restore from telegram failed" in (await courier.catalogue.backups.get(backup.id)).note
+    assert "Test-restore failed" in history_texts.details(await courier.manager.details(backup.id), status.now, zone)
 
 
 async def test_a_file_that_telegram_has_no_more_is_alarmed(courier: Courier, ann: Person, standin: StandIn) -> None:

@@ -52,7 +52,7 @@ LESS = samples.backup(skipped=(samples.skipped(),))
 ALARM = Alarm(id="a", key="disk", began_at=NOW)
 SHRUNK = replace(ALARM, key="shrunken:users.db")
 OTHER = replace(ALARM, key="clock")
-DRILL = Drill(backup_id=1, at=NOW, source=DrillSource.DISK, ok=False, detail="It is damaged.")
+DRILL = Drill(backup_id=1, at=NOW, source=DrillSource.DISK, ok=False, result=Reason("damaged"))
 
 
 def good(**fields: Any) -> Status:
