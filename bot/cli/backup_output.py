@@ -33,7 +33,7 @@ from bot.texts.markup import plain, plain_names
 from bot.texts.measures import count, human_size
 from bot.texts.restore_points import drill_lines
 from bot.words.causes import in_full, sentence_of
-from bot.words.failures import why_failed
+from bot.words.failures import UNOPENED, why_failed
 from bot.words.outcomes import reason_words
 
 Names = Mapping[Recipient, str]
@@ -86,6 +86,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
                 )
                 if word
             ),
+            UNOPENED if backup.unopened else "",
             backup.note,
             why.get(backup.id, ""),
         )
@@ -93,7 +94,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
             str(backup.id),
             _minute(backup.started_at, timezone),
             _state(backup),
-            _counts(backup) if backup.proven or not backup.sealed else "?",
+            "?" if backup.unopened else _counts(backup),
             human_size(backup.archive_bytes) if backup.archive_name else "—",
             escape("\n".join(filter(None, remarks))),
         )
@@ -146,8 +147,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
             say(f"sealed for {backup.sealed}")
         if backup.same_as is not None:
             say(f"unchanged: every database is byte for byte as in backup {backup.same_as}")
-    elif backup.sealed:
-        say(f"{backup.archive_name}  {backup.note}")
+    elif backup.unopened:
+        say(f"{backup.archive_name}  {UNOPENED}")
     if is_ahead(backup.started_at, utc_now()):
         warn("it is dated in the future: a wrong clock made it, and it counts as the oldest")
     if backup.fault:

@@ -151,6 +151,11 @@ class Backup:
         return bool(self.archive_sha256)
 
     @property
+    def unopened(self) -> bool:
+        """Whether it is an archive found on the disk, sealed, that no key here has opened yet."""
+        return bool(self.sealed) and not self.proven
+
+    @property
     def sound(self) -> bool:
         """Whether its archive was proven, lies on the disk, and nothing is known against it."""
         return self.proven and self.on_disk and not self.fault

@@ -32,6 +32,7 @@ from bot.texts.markup import FittedList, compose, folded, name, sentence, text
 from bot.texts.measures import count, human_size, local_day, moment
 from bot.texts.restore_points import drill_lines
 from bot.words.causes import sentence_of
+from bot.words.failures import UNOPENED
 
 COPY_SHA256 = "📋 SHA-256"
 COPY_RESTORE = "📋 Restore command"
@@ -57,7 +58,7 @@ def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule:
     """Return the button of one backup, as plain text."""
     held = f"{count(len(backup.databases), 'database')}, {human_size(backup.archive_bytes)}"
     what = held if backup.proven else STATE_WORDS[backup.state]
-    what = "not opened" if backup.sealed and not backup.proven else what
+    what = "not opened" if backup.unopened else what
     marks = "".join(_marks(backup, by_rule=by_rule))
     return f"{marks} {backup.id} · {moment(backup.started_at, now, timezone)} · {what}"
 
@@ -105,7 +106,7 @@ def details(
         f"{backup_icon(backup)} <b>Backup {backup.id}</b> · {state}{pinned}",
         f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}",
         _AHEAD if is_ahead(backup.started_at, now) else None,
-        text(failed_words(backup), 800) if not backup.proven else None,
+        UNOPENED if backup.unopened else text(failed_words(backup), 800) if not backup.proven else None,
         f"📝 {text(backup.note, 300)}" if backup.note else None,
         *(_held(backup) if backup.proven else ()),
         "",

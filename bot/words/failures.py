@@ -32,6 +32,9 @@ FAILURES: Mapping[str, str] = {
 }
 
 
+UNOPENED = "Found on the disk, sealed, and no key here opens it: kept, and no backup until it is opened."
+
+
 def failure_words(code: str) -> str:
     """Return the sentence of an error's code; that of an unforeseen one where it is none of ours."""
     return FAILURES.get(code, FAILURES["error"])

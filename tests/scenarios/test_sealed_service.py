@@ -338,7 +338,10 @@ async def test_without_a_key_archives_of_a_lost_catalogue_are_kept_and_not_count
             assert (kept.archive_name, kept.proven, kept.sealed, kept.on_disk) == (
                 made[1].archive_name, False, UNKNOWN, True,
             )  # fmt: skip
-            assert "no key here opens it" in kept.note
+            assert kept.unopened
+            assert not kept.note
+            shown = history_texts.details(await courier.manager.details(kept.id), utc_now(), settings.timezone)
+            assert "no key here opens it" in shown
             (decision,) = await courier.housekeeping.plan_prune()
             assert decision.keep
             assert decision.why == "sealed, and no key here opens it: left alone"

@@ -127,7 +127,7 @@ async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:
     """
     known = {backup.archive_name: backup for backup in await catalogue.backups.select(limit=ALL, on_disk_only=True)}
     for path in await store.archives():
-        if path.name in known and (known[path.name].proven or not known[path.name].sealed):
+        if path.name in known and not known[path.name].unopened:
             continue
         try:
             await _adopt_stray(path, store, catalogue, keys, known=path.name in known)

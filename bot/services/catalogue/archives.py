@@ -18,9 +18,6 @@ from bot.services.files.store import archive_time
 FOUND_ON_DISK = "found on disk"
 _STORES = "store faults"
 _GRACE = timedelta(days=7)  # that a safety copy has at least, when it is found
-UNOPENED = (
-    "Found on the disk, sealed, and no key here opens it: it is kept, and counts as no backup until it is opened."
-)
 
 
 class ArchiveTable(BackupRows):
@@ -54,8 +51,6 @@ class ArchiveTable(BackupRows):
         if known is not None:
             return known
         unopened = await self._unopened(name)
-        if unopened is not None:
-            await self._change(unopened, note="")
         backup_id = (
             unopened
             or await self._run_that_wrote(name)
@@ -103,7 +98,6 @@ class ArchiveTable(BackupRows):
             archive_name=name,
             archive_bytes=size,
             sealed=sealed,
-            note=UNOPENED,
         )
         return await self._backup(backup_id)
 

@@ -251,3 +251,9 @@ RESULTS_OF_DRILLS = (
     WHERE instr(note, '⚠️ Its test-restore from ')
     """,
 )
+
+# That no key opens an archive is seen by what is not known of it; its note is for people.
+UNOPENED_IS_NO_NOTE = (
+    "UPDATE backups SET note = '' WHERE archive_sha256 = '' AND sealed <> '' AND note = 'Found on the disk, sealed, and"
+    " no key here opens it: it is kept, and counts as no backup until it is opened.'",
+)

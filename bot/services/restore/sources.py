@@ -99,7 +99,7 @@ async def find_source(catalogue: Catalogue, folder: Path, which: str) -> Restore
         note = " ".join(f"{ahead_words(other)} Name it by its id to take it." for other in ahead)
     else:
         backup = await catalogue.backups.find(which)
-    if not backup.proven and backup.sealed and backup.on_disk:  # nothing vouches for it until it is opened
+    if backup.unopened and backup.on_disk:  # nothing vouches for it until it is opened
         return RestoreSource(files=(folder / backup.archive_name,))
     if not backup.proven:
         raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")

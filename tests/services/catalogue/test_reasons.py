@@ -10,7 +10,7 @@ from bot.errors import CourierError
 from bot.models import NO_REASON, OTHER, Action, Cause, Reason, because
 from bot.services.catalogue import Catalogue, schema
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
-from bot.services.catalogue.schema_reasons import REASONS_OF_BACKUPS, REASONS_OF_SKIPS
+from bot.services.catalogue.schema_reasons import REASONS_OF_BACKUPS, REASONS_OF_SKIPS, UNOPENED_IS_NO_NOTE
 from bot.texts.actions import ACTIONS, actions
 from bot.words.causes import CAUSES, in_full, sentence_of
 from bot.words.failures import FAILURES, why_failed
@@ -154,3 +154,20 @@ async def test_why_a_run_failed_and_an_archive_is_bad_is_known_by_codes(path: Pa
     assert [(why_failed(one), sentence_of(one.fault)) for one in backups] == [
         (error, fault) for error, fault, _, _ in told
     ]
+
+
+async def test_that_no_key_opens_an_archive_is_no_note(path: Path) -> None:
+    """The note that an earlier version put on a sealed archive goes; what a person noted stays."""
+    ours = (
+        "Found on the disk, sealed, and no key here opens it: it is kept, and counts as no backup until it is opened."
+    )
+    told = [(ours, "", ""), (f"{ours} Whose?", "", f"{ours} Whose?"), (ours, "5e", ours), ("before 5", "", "before 5")]
+    with closing(at_step_before(path, UNOPENED_IS_NO_NOTE)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO backups (started_at, trigger, requested_by, state, sealed, note, archive_sha256)"
+            " VALUES ('2026-01-01T00:00:00.000000+00:00', 'command', 'found on disk', 'stored', 'age', ?, ?)",
+            [(note, sha256) for note, sha256, _ in told],
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        backups = sorted(await catalogue.backups.select(), key=lambda one: one.id)
+    assert [(one.note, one.unopened) for one in backups] == [(note, not sha256) for _, sha256, note in told]
