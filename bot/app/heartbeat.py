@@ -17,9 +17,13 @@ class HeartbeatWriter:
 
     def __init__(self, catalogue: Catalogue, next_run: Callable[[], datetime | None], *, started_at: datetime) -> None:
         self._catalogue, self._next_run, self._started_at = catalogue, next_run, started_at
+        self._fault = ""
 
     async def beat(self, *, stopped: bool = False) -> None:
-        """Leave a sign of life; where none can be written, on a full disk, the service goes on without."""
+        """Leave a sign of life; where none can be written, on a full disk, the service goes on without.
+
+        What stands against it is logged once, until it is another or was over.
+        """
         try:
             await self._catalogue.service.beat(
                 pid=os.getpid(),
@@ -28,4 +32,8 @@ class HeartbeatWriter:
                 stopped=stopped,
             )
         except CourierError as error:
-            logger.error("no sign of life can be written: {}", error.sentence)
+            if error.sentence != self._fault:
+                logger.error("no sign of life can be written: {}", error.sentence)
+            self._fault = error.sentence
+        else:
+            self._fault = ""

@@ -144,13 +144,17 @@ class Service:
     # --- what recurs -------------------------------------------------------------------------------------------
 
     async def _keep_beating(self) -> None:
+        fault = ""  # a disk that is full now has room again some day: said once, until it is another
         while True:
             await self.keep_place()
             await self.parts.heartbeat.beat()
             try:
                 await self._look_around()
-            except CourierError as error:  # a disk that is full now has room again some day
-                logger.error("the catalogue can't be followed: {}", error.sentence)
+                fault = ""
+            except CourierError as error:
+                if error.sentence != fault:
+                    logger.error("the catalogue can't be followed: {}", error.sentence)
+                fault = error.sentence
             except Exception:
                 logger.exception("the service could not look around")
             await asyncio.sleep(HEARTBEAT_EVERY)

@@ -14,6 +14,9 @@ from bot.models.reasons import NO_REASON, Reason
 SAFETY_KEPT = timedelta(days=30)
 """How long what was there before a restore is kept, unless somebody pins it."""
 
+FROM_THE_CHAT = "learned from the chat"
+"""Who asked for a backup of which this catalogue knows only what the document in the chat says."""
+
 
 class Trigger(StrEnum):
     """Who asked for a run."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.errors import NothingToBackUpError
 from bot.models import (
+    FROM_THE_CHAT,
     BackedUp,
     Backup,
     BackupState,
@@ -270,7 +271,9 @@ def in_some_chat(deliveries: Sequence[Delivery]) -> bool:
 
 
 def asked_by(trigger: Trigger, requested_by: str) -> str:
-    """Return who asked for a run: `asked for by Ann`, `started by schedule`."""
+    """Return who asked for a run: `asked for by Ann`, `started by schedule`; or where else a backup is known from."""
+    if requested_by == FROM_THE_CHAT:
+        return FROM_THE_CHAT
     match trigger:
         case Trigger.SCHEDULE:
             return "started by schedule"

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
-from bot.models import Alarm, AlarmKind, BackupState, Override, Recipient, Status
+from bot.models import FROM_THE_CHAT, Alarm, AlarmKind, BackupState, Override, Recipient, Status
 from bot.services.status.verdict import backup_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import delivered_to, names_of, owed_lines, seal_line, trouble_of, unchanged_line, who
@@ -98,7 +98,9 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
     names = names_of(status.recipients)
     parts.append(last_good_line(status, timezone))
     parts.extend((seal_line(proven), unchanged_line(proven)))
-    parts.append(f"📬 {sentence(delivered_to(status.latest_deliveries, names))}")
+    known_only = not status.latest_deliveries and proven.requested_by == FROM_THE_CHAT
+    where = "it lies in the chat" if known_only else delivered_to(status.latest_deliveries, names)
+    parts.append(f"📬 {sentence(where)}")
     parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
     parts.append(unreached_lines(status, but={delivery.recipient for delivery in status.latest_deliveries}))
     return tuple(parts)

@@ -7,8 +7,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import Alarm
-from bot.texts.measures import count
+from bot.texts.measures import count, duration
 from bot.words.outcomes import reason_words
+
+_HOUR = 60  # minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,8 @@ class AlarmWords:
 def clock(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     """Return the words of a clock that is wrong."""
     minutes = alarm.number("minutes")
-    wrong = f"{count(abs(minutes), 'minute')} {'fast' if minutes > 0 else 'slow'}" if minutes else "wrong"
+    far = count(abs(minutes), "minute") if abs(minutes) < _HOUR else duration(abs(minutes) * 60)
+    wrong = f"{far} {'fast' if minutes > 0 else 'slow'}" if minutes else "wrong"
     return AlarmWords(
         title="The clock is wrong",
         what=f"This server's clock is {wrong} by Telegram's. Backups get wrong names and come at wrong times.",

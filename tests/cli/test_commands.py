@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -161,6 +162,16 @@ def test_config_says_what_would_be_backed_up_and_keeps_secrets(shell: Shell) -> 
     assert "11" in said
     assert token not in said
     assert token.split(":")[1] not in shell("config", "--json").stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_config_shows_what_a_path_hides_on_one_line(tmp_path: Path) -> None:
+    """Neither a break nor a reversal of direction in a name can make up a line of its own."""
+    make_database(tmp_path / "d" / "a\nBacked up (9):\u202e.db")
+    write_env(tmp_path, [tmp_path / "d" / "*.db"], ADMIN_IDS="11", BOT_TOKEN="7000000001:" + "A" * 35)
+    said = Shell(tmp_path).said("config")
+    assert "a Backed up (9):\N{REPLACEMENT CHARACTER}.db" in said
+    assert "\u202e" not in said
 
 
 def test_a_glob_over_the_backups_takes_none_of_them(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ async def test_the_env_and_the_catalogue_are_set_up_when_asked(
     values = {line.name: line.value for line in lines}
     assert faults == []
     assert values["BOT_TOKEN"] == standin.bot().token
-    assert values["ADMIN_IDS"] == "11"
+    assert (values["ADMIN_IDS"], values["TELEGRAM_API"]) == ("11", standin.url)
     assert str(source) in values["DATABASES"]
     assert (machine.folder / "backups" / name).is_file()
     assert (machine.folder / "backups" / "catalogue.db").is_file()
@@ -102,6 +102,7 @@ async def test_waiting_for_a_forwarded_archive(
         ([], {}, 2, "--admin is missing"),
         (["--admin", "11", "--at", "soon"], {}, 2, "--at can't be read: “soon” is no time"),
         (["--admin", "11"], {}, 3, "nothing is pinned there"),
+        (["--admin", "abc"], {}, 2, "--admin 'abc' is not a number"),
         (["--admin", "11"], {"BOT_TOKEN": "123456789:" + "x" * 35}, 13, "does not accept the bot's token"),
     ],
 )

@@ -250,6 +250,7 @@ def test_what_is_in_the_way_is_told_once_and_in_full(house: Path) -> None:
     said = Shell(house).refused(17, "restore", "--to", str(house / "out"))
     assert said.count("app.db exists already") == 1
     assert said.count("notes.db exists already") == 1
+    assert "--force sets existing files in the folder aside." in said
 
 
 @pytest.mark.parametrize(

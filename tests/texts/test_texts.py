@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bot.demo.stand_in.entities import parse_html
 from bot.errors import ArchiveError, CourierError
 from bot.models import (
+    FROM_THE_CHAT,
     OTHER,
     Alarm,
     BackupDetails,
@@ -458,3 +459,23 @@ def test_a_result_never_says_delivered_where_it_is_not() -> None:
     assert headline(deliveries=(samples.MUST_START,)) == "⚠️ Backup stored, not delivered to user 77"
     gap = {"skipped": (samples.skipped(),), "state": BackupState.PARTIAL}
     assert headline(backup=gap, deliveries=()) == "⚠️ Backup incomplete"
+
+
+def test_a_backup_known_from_the_chat_lies_there() -> None:
+    """After `recover --rebuild` nobody has asked for it, and no delivery is known; yet the chat has it."""
+    backup = replace(worst_backup(), trigger=Trigger.COMMAND, requested_by=FROM_THE_CHAT)
+    shown = plain(status_texts.status(samples.status(latest=backup, latest_proven=backup, latest_deliveries=()), ZONE))
+    assert "📬 It lies in the chat" in shown
+    details = BackupDetails(backup=backup, deliveries=(), retention="", volumes=1)
+    shown = plain(history_texts.details(details, NOW, ZONE))
+    assert FROM_THE_CHAT in shown
+    assert "asked for by" not in shown
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(-59, "59 minutes slow"), (-51293, "35 days slow"), (90, "1 h 30 min fast")]
+)
+def test_how_wrong_a_clock_is_has_a_unit_that_people_read(minutes: int, words: str) -> None:
+    """Nobody divides 51,293 minutes."""
+    alarm = Alarm(id="1" * 8, key="clock", began_at=NOW, facts=(("minutes", minutes),))
+    assert f"This server's clock is {words} by Telegram's." in words_of(alarm, NOW, ZONE).what

@@ -29,6 +29,7 @@ from bot.services.schedule.plan import SCHEDULE, SchedulePlan, resolve
 from bot.services.snapshot.databases import Discovery, find_databases
 from bot.services.snapshot.hidden_log import outlook
 from bot.texts.load import load_words
+from bot.texts.markup import one_line
 from bot.texts.schedule_words import in_words
 from bot.words.causes import in_full
 
@@ -137,15 +138,15 @@ def _print(
     taken = [entry for entry in found.databases if not outlooks[entry][0]]
     output.say(f"Backed up ({len(taken)}):")
     for entry in taken:
-        output.say(f"  {entry.name}  ←  {entry.path}")
+        output.say(f"  {entry.name}  ←  {one_line(str(entry.path))}")
         if warning := outlooks[entry][1]:
-            output.warn(warning)
+            output.warn(one_line(warning))
     for entry in found.databases:
         if refused := outlooks[entry][0]:
-            output.complain("  refused", f"{entry.path}: {refused}")
+            output.complain("  refused", one_line(f"{entry.path}: {refused}"))
     for missing in found.missing:
         path, said = f"{missing.database.path}", in_full(missing.why)
-        output.complain(f"  {missing.reason}", said if path in said else f"{path}: {said}")
+        output.complain(f"  {missing.reason}", one_line(said if path in said else f"{path}: {said}"))
     names = stored_names(settings.backup_dir)
     output.tell(f"Delivered to: {', '.join(names.get(one) or one.called for one in people.recipients) or 'nobody'}")
     output.tell(f"When: {in_words(plan.expression)}, by the time of {zone_name(settings.timezone)}")
@@ -155,13 +156,15 @@ def _print(
     if found.left_out:
         output.say(f"Left out ({len(found.left_out)}):")
         for each in found.left_out[:_MOST_LEFT_OUT]:
-            output.say(f"  {each.why}")
+            output.say(f"  {one_line(each.why)}")
         if len(found.left_out) > _MOST_LEFT_OUT:
             output.say(f"  and {len(found.left_out) - _MOST_LEFT_OUT} more (--json names all)")
     output.say(f"\nSettings, read from {env_file.absolute()}:" if env_file.exists() else "\nSettings:")
     rows = settings.effective()
     shown = rows if everything else [row for row in rows if row[2] != "default"]
-    output.print_table(("setting", "from", "value"), [(name, source, escape(value)) for name, value, source in shown])
+    output.print_table(
+        ("setting", "from", "value"), [(name, source, escape(one_line(value))) for name, value, source in shown]
+    )
     if len(shown) < len(rows):
         output.say(f"{len(rows) - len(shown)} more have their default: --all shows them.")
     _print_chosen({name: source for name, _, source in rows}, plan, people)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -50,7 +51,7 @@ EXAMPLES = (
 def command(
     *,
     admin: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Option("--admin", metavar="NUMBER", help="An admin's Telegram number, or a group's; may be repeated."),
     ] = None,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder for the databases.")] = Path("recovered"),
@@ -100,7 +101,7 @@ def command(
     logger.disable("bot")  # there is no journal on this machine, and the command says itself what it does
     settings = load_settings(env_file, need_telegram=False, need_databases=False) if from_store else _settings(env_file)
     known = (*settings.admin_ids, *(recipient.chat_id for recipient in settings.deliver_to))
-    chat_ids = tuple(dict.fromkeys([*(admin or []), *known]))
+    chat_ids = tuple(dict.fromkeys([*map(_number, admin or []), *known]))
     if not chat_ids and not from_store:
         raise SettingsError(("--admin is missing: name an admin's Telegram number.",), hint="@userinfobot tells yours.")
     keys = keys_of(settings, identity or ())
@@ -131,7 +132,8 @@ def command(
         if _agreed(write_env, may_write, f"Write {env_file} from what the chat knows (without the token)?"):
             token = settings.bot_token.get_secret_value() if with_token else ""
             kept = found.settings if found else {}
-            new_machine.write_env(env_file, new_machine.env_text(kept, recovered.origins.values(), token=token))
+            text = new_machine.env_text(kept, recovered.origins.values(), token=token, reach=_reach(settings))
+            new_machine.write_env(env_file, text)
             tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
         if _agreed(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
             points = found.points if found else ()
@@ -142,6 +144,16 @@ def command(
 
 
 # --- the way --------------------------------------------------------------------------------------------------------
+
+
+def _number(given: str) -> int:
+    """Read an --admin. Raises `SettingsError`."""
+    if not re.fullmatch(r"-?[0-9]{1,18}", given):
+        raise SettingsError(
+            (f"--admin {given!r} is not a number: name an admin's Telegram number, or a group's.",),
+            hint="@userinfobot tells yours.",
+        )
+    return int(given)
 
 
 def _settings(env_file: Path) -> Settings:
@@ -225,6 +237,16 @@ def _print_list(listed: Found | tuple[Path, ...], asked: str, settings: Settings
 
 
 # --- afterwards -----------------------------------------------------------------------------------------------------
+
+
+def _reach(settings: Settings) -> dict[str, str]:
+    """Return by what settings Telegram was reached, where they are not as by default."""
+    reach = {
+        "TELEGRAM_API": settings.telegram_api,
+        "TELEGRAM_LOCAL": "on" if settings.telegram_local else "",
+        "PROXY": settings.proxy.get_secret_value(),
+    }
+    return {name: value for name, value in reach.items() if value}
 
 
 def _agreed(chosen: bool | None, ask: bool, question: str) -> bool:

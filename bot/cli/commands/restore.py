@@ -18,7 +18,7 @@ from bot.cli.restore_opening import open_for_restore
 from bot.cli.restore_output import print_plan, print_restored
 from bot.cli.sources import Wanted, open_source
 from bot.errors import RestoreRefusedError
-from bot.models import RestorePlan
+from bot.models import RestoreMethod, RestorePlan
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.context import Prepared
 from bot.services.restore.cut_off import cut_off_restores
@@ -150,8 +150,16 @@ def _show_plan(plan: RestorePlan, *, in_place: bool, json: bool) -> None:
         output.print_json(plan)
         return
     print_plan(plan)
+    if hint := _may_force(plan):
+        output.say(hint)
     if not plan.all_obstacles:
         output.say(_HOW_ON if plan.folder or in_place else f"{_HOW_ON} {_WHERE_TO}")
+
+
+def _may_force(plan: RestorePlan) -> str:
+    """Return how files that stand in the way in a folder can make room; empty where none do."""
+    replaced = plan.folder and any(one.obstacles and one.method is RestoreMethod.REPLACE for one in plan.changes)
+    return "--force sets existing files in the folder aside." if replaced else ""
 
 
 async def _agreed(plan: RestorePlan, *, ask: bool, json: bool) -> bool:
@@ -159,7 +167,9 @@ async def _agreed(plan: RestorePlan, *, ask: bool, json: bool) -> bool:
     if not json:
         print_plan(plan, obstacles=False)
     if plan.all_obstacles:
-        raise RestoreRefusedError("\n".join(plan.all_obstacles), hint="Nothing was changed.")
+        raise RestoreRefusedError(
+            "\n".join(plan.all_obstacles), hint=f"Nothing was changed. {_may_force(plan)}".strip()
+        )
     if not ask:
         return True
     if not json and all(change.same for change in plan.changes):

@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.errors import NothingToBackUpError
 from bot.models import (
+    FROM_THE_CHAT,
     MANY,
     Alarm,
     AlarmEnding,
@@ -26,7 +27,7 @@ from bot.models import (
 from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.lifecycle import AlarmCheck
 from bot.services.alarms.shrinking import keep_baseline
-from bot.services.catalogue import FROM_THE_CHAT, Catalogue
+from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead
 from bot.services.files.space import SPARE_BYTES
 from bot.services.files.store import Store

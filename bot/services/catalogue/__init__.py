@@ -7,7 +7,6 @@ from bot.services.catalogue.faults import BrokenCatalogueError
 from bot.services.catalogue.messages import KeptMessage, PinnedMessage
 from bot.services.catalogue.rebuild import Rebuilt, open_or_rebuild
 from bot.services.catalogue.recording import record_delivered, record_stored, recorded
-from bot.services.catalogue.restore_points import FROM_THE_CHAT
 from bot.services.catalogue.schema import APPLICATION_ID
 from bot.services.catalogue.service import AuditEntry
 from bot.services.catalogue.stored import (

@@ -7,9 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from bot.models import Alarm, AlarmNotice, BackedUp, Loss
+from bot.models import FROM_THE_CHAT, Alarm, AlarmNotice, BackedUp, Loss
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
-from bot.services.catalogue.restore_points import FROM_THE_CHAT
 from bot.services.catalogue.values import as_time, columns_of
 
 _SEEN = "alarms_seen_to"

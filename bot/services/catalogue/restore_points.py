@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from operator import itemgetter
 
 from bot.models import (
+    FROM_THE_CHAT,
     Backup,
     BackupState,
     Cause,
@@ -21,8 +22,6 @@ from bot.services.catalogue.backup_rows import AMONG, BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL, newest_first
 from bot.services.catalogue.values import columns_of, from_row
-
-FROM_THE_CHAT = "learned from the chat"
 
 # Proven backups whose volumes all have a file_id and together are the archive: a changed VOLUME_SIZE_MB cuts an archive
 # anew, and rows of both cuts don't add up to it. One whose messages were tidied away stays a restore point only while

@@ -53,7 +53,7 @@ def require_target(change: DatabaseChange, *, force: bool) -> None:
     if in_use is InUse.UNKNOWN and there and not force:
         raise RestoreRefusedError(
             f"That nobody has {target} open can't be proven here.",
-            hint="Stop its application, then restore with --force.",
+            hint="Stop its application, then restore at the command line with --force.",
         )
 
 

@@ -192,13 +192,14 @@ def _obstacles(
 ) -> tuple[str, ...]:
     found = [target.obstacle] if target.obstacle else []
     if folder is not None and method is RestoreMethod.REPLACE and not force:
-        found.append(f"{target.file} exists already, and is not overwritten. Choose an empty folder, or give --force.")
+        found.append(f"{target.file} exists already, and is not overwritten. Choose an empty folder.")
     elif method is RestoreMethod.REPLACE and target.in_use is InUse.OPEN:
         by = named(target.used_by)
         found.append(f"{target.file} is broken or missing, and yet open{by}. Stop the application, then restore.")
     elif method is RestoreMethod.REPLACE and target.in_use is InUse.UNKNOWN and not force:
         found.append(
-            f"That nobody has {target.file} open can't be proven here. Stop its application, then restore with --force."
+            f"That nobody has {target.file} open can't be proven here. Stop its application, then"
+            " restore at the command line with --force."
         )
     if folder is None and not target.file.parent.is_dir():
         found.append(f"The folder {target.file.parent} does not exist. Make it, with the owner that it had.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 
+from bot.clock import date_time
 from bot.errors import CourierError
 from bot.models import Backup, Cause, Reason, because
 from bot.services.catalogue import ALL, Catalogue
@@ -67,12 +69,12 @@ async def is_as_written(store: Store, backup: Backup) -> bool:
         return True
 
 
-async def archive_warnings(catalogue: Catalogue) -> tuple[str, ...]:
+async def archive_warnings(catalogue: Catalogue, timezone: ZoneInfo) -> tuple[str, ...]:
     """Return what people should know of archives that are gone, damaged or dated in the future, a sentence for each."""
     faulty = await catalogue.archives.faulty()
     ahead = await catalogue.backups.dated_ahead()
     lines = [
-        f"The archive of backup {backup.id} of {backup.started_at:%Y-%m-%d %H:%M} UTC is "
+        f"The archive of backup {backup.id} of {date_time(backup.started_at, timezone)}, is "
         f"{'gone from the disk.' if backup.gone else f'damaged: {sentence_of(backup.fault)}'}"
         for backup in faulty[:_MOST]
     ]
