@@ -215,8 +215,8 @@ def _disk(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
         what=f"Only {human_size(free)} left at {alarm.fact('folder')}; soon no backup can be made."
         if alarm.fact("folder")
         else "There is little room left.",
-        mend=f"Free some space, until {human_size(enough)} are free"
-        + (", or keep fewer backups (MAX_BACKUP_COUNT): they take" if fewer else "; the backups take only")
+        mend=f"Free some space on the server's disk: {human_size(enough)} are wanted"
+        + (", or keep fewer backups (MAX_BACKUP_COUNT): they take" if fewer else ". Deleting backups frees only")
         + f" {human_size(kept)}."
         if alarm.fact("folder")
         else "Free some space.",

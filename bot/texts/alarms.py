@@ -84,7 +84,7 @@ def alarm_over(alarm: Alarm, timezone: ZoneInfo, *, answered: bool = False) -> s
     """
     if answered:
         title = words_of(alarm, alarm.ended_at or alarm.began_at, timezone).title
-        return compose(f"✅ Over: {text(title, 120)}", f"<i>{_span(alarm, timezone, begins=True)}.</i>")
+        return compose(f"✅ Over: “{text(title, 120)}”", f"<i>{_span(alarm, timezone, begins=True)}.</i>")
     return compose(
         f"✅ <b>{text(_over(alarm, timezone), 160)}</b>",
         "",

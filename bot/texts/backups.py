@@ -164,8 +164,9 @@ def seal_line(backup: Backup) -> str | None:
     """Say for whom a backup is sealed; None where it is not."""
     if not backup.sealed:
         return None
-    key = "" if backup.sealed == BY_PASSPHRASE else "the key "
-    return f"🔒 Sealed: opens only with {key}<code>{text(backup.sealed, 120)}</code>"
+    if backup.sealed == BY_PASSPHRASE:
+        return "🔒 Sealed: opens only with its passphrase"
+    return f"🔒 Sealed: opens only with your key (fingerprint <code>{text(backup.sealed, 120)}</code>)"
 
 
 def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:

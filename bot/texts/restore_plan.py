@@ -164,14 +164,16 @@ def _number(rows: int | None) -> str:
 def rows_as_now(change: DatabaseChange) -> str:
     """Return what it means that every table has as many rows as in the backup, as plain text."""
     if change.same:
-        return "exactly what the backup holds"
-    differ = "" if change.schema else ", but the pages differ: rows were changed, or moved"
+        return "exactly as in the backup"
+    differ = "" if change.schema else ", but not the same contents"
     return f"as many rows as now in every table{differ}"
 
 
 def _same(change: DatabaseChange) -> str | None:
     same = sum(table.now == table.then for table in change.tables)
     if not same or change.now is None:
+        return None
+    if change.lost and same == len(change.tables):
         return None
     if same < len(change.tables):
         return f"As many rows as now in {count(same, 'other table')}"

@@ -61,7 +61,7 @@ async def test_a_missing_database_is_restored_from_its_alarm(tmp_path: Path) -> 
         assert town.users.exists()
         await town.back_up()
         over = await town.ann.wait_for(lambda m: m.id == alarm.id and m.text.startswith("✅"), since=0)
-        assert over.text.startswith("✅ Over: users.db is not backed up")
+        assert over.text.startswith("✅ Over: “users.db is not backed up")
 
 
 async def test_a_path_that_was_removed_on_purpose_is_missed_no_longer(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: P
         assert alarms_of(town) == ["🚨 Disk nearly full"]
         disk.clear()
         await until(lambda: over(town))
-        await town.ann.wait_for(lambda m: m.id == alarm.id and m.text.startswith("✅ Over: Disk nearly full"), since=0)
+        await town.ann.wait_for(lambda m: m.id == alarm.id and m.text.startswith("✅ Over: “Disk nearly full"), since=0)
 
 
 @pytest.mark.parametrize("leave", [2 * MB, 0])

@@ -58,7 +58,7 @@ def test_edits_and_reused_ids_are_told_as_lost(house: Path) -> None:
         "ALTER TABLE entries ADD COLUMN tip",
     )
     said = type_in(house, "restore", "latest", "--only", "notes.db")
-    assert "1 changed row of “entries” will be lost" in said
+    assert "changes to 1 row of “entries” will be lost" in said
     assert "the column “tip” of “entries” will be lost" in said
 
 
@@ -76,7 +76,7 @@ def test_an_undo_loses_only_what_was_written_since_the_restore(house: Path) -> N
         "UPDATE entries SET text = 'edited' WHERE id = 4",
     )
     said = type_in(house, "restore", "--undo", "--dry-run")
-    assert "1 newer and 1 changed rows of “entries” will be lost" in said
+    assert "1 newer row of “entries” and changes to 1 row will be lost" in said
     assert said.count("lost") == 1
     shutil.move(min((house / "backups").glob("*.zip")), house / "elsewhere.zip")  # what was restored
     type_in(house, "list")
@@ -123,7 +123,7 @@ def test_in_place_needs_a_yes(house: Path) -> None:
     said = type_in(house, "restore", "latest", "--in-place", "--yes")
     assert "--undo" in said
     assert rows_in(house / "app.db") == (10, 10)
-    assert "there is nothing to restore" in type_in(house, "restore", "latest", "--in-place")
+    assert "all is as in the backup" in type_in(house, "restore", "latest", "--in-place")
     type_in(house, "restore", "--undo", "--yes")
     assert rows_in(house / "app.db") == (30, 30)
 
@@ -190,10 +190,10 @@ def test_the_same_rows_with_other_content_are_told_from_the_same_database(house:
     """As many rows as in the backup does not mean that nothing would change."""
     change(house / "notes.db", "UPDATE entries SET text = 'written since'")
     said = type_in(house, "restore", "latest", "--in-place", "--dry-run", "--only", "notes.db")
-    assert "as many rows as now in every table, but the pages differ" in said
+    assert "as many rows as now in every table, but not the same contents" in said
     type_in(house, "restore", "latest", "--in-place", "--yes", "--only", "notes.db")
     said = type_in(house, "restore", "latest", "--in-place", "--dry-run", "--only", "notes.db")
-    assert "exactly what the backup holds" in said
+    assert "exactly as in the backup" in said
 
 
 def test_what_is_set_aside_is_not_called_lost(house: Path) -> None:

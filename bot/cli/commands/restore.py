@@ -173,7 +173,7 @@ async def _agreed(plan: RestorePlan, *, ask: bool, json: bool) -> bool:
     if not ask:
         return True
     if not json and all(change.same for change in plan.changes):
-        output.say("Nothing was changed: there is nothing to restore.")
+        output.say("Nothing was changed: all is as in the backup already.")
         return False
     if json or not sys.stdin.isatty():
         raise RestoreRefusedError(

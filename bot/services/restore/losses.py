@@ -157,8 +157,12 @@ class _Comparison:
             f"SELECT coalesce(sum(NOT {self._found(table, now, base, content=False)}), 0), count(*)"  # noqa: S608
             f" FROM main.{_quoted(table)} AS n NOT INDEXED WHERE {absent}"
         )
-        parts = [f"{count:,} {what}" for count, what in ((newer, "newer"), (lost - newer, "changed")) if count]
-        return [f"{' and '.join(parts)} {_noun(lost)} of “{table}”"] if parts else []
+        changed = lost - newer
+        if not newer:
+            return [f"changes to {_rows(changed)} of “{table}”"] if changed else []
+        return [
+            f"{newer:,} newer {_noun(newer)} of “{table}”" + (f" and changes to {_rows(changed)}" if changed else "")
+        ]
 
     def _holders(self, table: str, now: _Table) -> list[str]:
         """Return which of the others have the table, with as many of its columns as any of them has."""

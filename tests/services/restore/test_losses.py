@@ -62,13 +62,13 @@ KEYED = "id INTEGER PRIMARY KEY, name TEXT"
         (
             KEYED,
             "UPDATE t SET name = 'y' WHERE id < 50; DELETE FROM t WHERE id > 60; INSERT INTO t VALUES (99, 'new')",
-            ("50 changed rows of “t”",),
+            ("changes to 50 rows of “t”",),
         ),
         (KEYED, "DELETE FROM t WHERE id < 50", ()),
         (
             "id TEXT PRIMARY KEY, name TEXT COLLATE NOCASE",
             "UPDATE t SET name = upper(name)",
-            ("100 changed rows of “t”",),
+            ("changes to 100 rows of “t”",),
         ),
         (
             "id TEXT, name TEXT, PRIMARY KEY (name, id)",
@@ -78,7 +78,7 @@ KEYED = "id INTEGER PRIMARY KEY, name TEXT"
         (
             "id INT, name TEXT, PRIMARY KEY (id)) WITHOUT ROWID --",
             "UPDATE t SET name = NULL WHERE id = 3; INSERT INTO t VALUES (-1, 'z'), (-2, 'z')",
-            ("2 newer and 1 changed rows of “t”",),
+            ("2 newer rows of “t” and changes to 1 row",),
         ),
         # Without a key rows move, and equal ones count as often as they are there.
         ("id INT, name TEXT", "DELETE FROM t WHERE id = 1", ()),
@@ -87,11 +87,15 @@ KEYED = "id INTEGER PRIMARY KEY, name TEXT"
             "DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (2, 'u2'), (1, 'u1'), (200, 'z')",
             ("2 newer or changed rows of “t”",),
         ),
-        (f"{KEYED}, twice AS (id * 2), rowid TEXT", "UPDATE t SET rowid = 'r' WHERE id = 7", ("1 changed row of “t”",)),
+        (
+            f"{KEYED}, twice AS (id * 2), rowid TEXT",
+            "UPDATE t SET rowid = 'r' WHERE id = 7",
+            ("changes to 1 row of “t”",),
+        ),
         (
             KEYED,
             "ALTER TABLE t ADD COLUMN tip; UPDATE t SET tip = 1 WHERE id < 9; UPDATE t SET name = 0 WHERE id = 1",
-            ("the column “tip” of “t”", "1 changed row of “t”"),
+            ("the column “tip” of “t”", "changes to 1 row of “t”"),
         ),
         ("id INT, name", "CREATE TABLE more(x); INSERT INTO more VALUES (1)", ("the table “more” with its 1 row",)),
     ],
@@ -117,8 +121,10 @@ def test_what_the_restore_itself_brought_is_not_lost(tmp_path: Path) -> None:
         "INSERT INTO users VALUES (200, 'after'), (201, 'after')",
         "UPDATE users SET name = 'changed' WHERE id IN (3, 77)",
     )
-    assert losses_of(now, before, {"users": 102}).lost == ("62 newer and 1 changed rows of “users”",)
-    assert losses_of(now, before, {"users": 102}, kept=restored).lost == ("2 newer and 2 changed rows of “users”",)
+    assert losses_of(now, before, {"users": 102}).lost == ("62 newer rows of “users” and changes to 1 row",)
+    assert losses_of(now, before, {"users": 102}, kept=restored).lost == (
+        "2 newer rows of “users” and changes to 2 rows",
+    )
     assert losses_of(restored, before, {"users": 100}, kept=restored) == Losses()
 
 
@@ -136,7 +142,7 @@ def test_tables_and_columns_that_the_restore_brought_are_not_lost(tmp_path: Path
     now = database(tmp_path / "now.db", *brought, *since)
     assert losses_of(restored, before, {"t": 2, "own": 1}, kept=restored) == Losses()
     assert losses_of(now, before, {"t": 2, "own": 2}, kept=restored).lost == (
-        "1 changed row of “t”",
+        "changes to 1 row of “t”",
         "1 newer row of “own”",
     )
 
@@ -176,7 +182,7 @@ def test_nothing_of_a_schema_is_run(tmp_path: Path) -> None:
         "CREATE VIEW v AS SELECT own(a) FROM t",
         "INSERT INTO t VALUES (1, 1), (2, 2)",
     ]
-    assert compared(tmp_path, before, ["UPDATE t SET a = 3 WHERE id = 2"]) == Losses(lost=("1 changed row of “t”",))
+    assert compared(tmp_path, before, ["UPDATE t SET a = 3 WHERE id = 2"]) == Losses(lost=("changes to 1 row of “t”",))
 
 
 def test_a_view_in_the_place_of_a_table_is_not_evaluated(tmp_path: Path) -> None:
@@ -233,6 +239,8 @@ def test_losses_agree_with_a_plain_count(tmp_path: Path) -> None:
         newer = len(after.keys() - before.keys())
         changed = sum(after[key] != before[key] for key in after.keys() & before.keys())
         found = losses_of(*files, {"t": len(after)}).lost
-        parts = [f"{count} {word}" for count, word in ((newer, "newer"), (changed, "changed")) if count]
-        noun = "row" if newer + changed == 1 else "rows"
-        assert found == ((f"{' and '.join(parts)} {noun} of “t”",) if parts else ())
+        said = f"{newer} newer {'row' if newer == 1 else 'rows'} of “t”" if newer else ""
+        if changed:
+            rows = f"changes to {changed} {'row' if changed == 1 else 'rows'}"
+            said = f"{said} and {rows}" if newer else f"{rows} of “t”"
+        assert found == ((said,) if said else ())
