@@ -35,6 +35,7 @@ from bot.texts.restore_points import drill_lines
 from bot.words.causes import in_full, sentence_of
 from bot.words.failures import UNOPENED, why_failed
 from bot.words.outcomes import reason_words
+from bot.words.remarks import remarks
 
 Names = Mapping[Recipient, str]
 
@@ -207,7 +208,7 @@ def _print_remarks(backup: Backup) -> None:
         if entry.verdict is not Verdict.OK:
             why = f": {entry.messages[0]}" if entry.messages else ""
             warn(f"{entry.name} could not be checked{why}")
-        for remark in entry.remarks:
+        for remark in remarks(entry):
             warn(f"{entry.name}: {remark}")
     for record in backup.skipped:
         complain("skipped", f"{record.name}: {in_full(record.why)}")

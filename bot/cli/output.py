@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import CourierError
 from bot.models import (
+    BackedUp,
     Backup,
     Delivery,
     Drill,
@@ -149,6 +150,8 @@ def as_data(value: object) -> object:
     """Turn the models into what JSON holds: times as ISO 8601 in UTC, enums by value, paths as text."""
     if isinstance(value, SkippedRecord):
         return fields_of(value) | {"detail": in_full(value.why)}
+    if isinstance(value, BackedUp):
+        return fields_of(value) | {"warning": " ".join(map(in_full, value.warnings))}
     if isinstance(value, Delivery):
         return fields_of(value) | {"reason": reason_words(value.reason), "reason_code": value.reason.code}
     if isinstance(value, Drill):

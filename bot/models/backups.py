@@ -34,6 +34,7 @@ class BackedUp:
 
     `checked_at` is empty, or says when an earlier backup's copy was checked that equals this one byte for byte, and
     whose deflated bytes it has. `compression` is the setting by which they were made, empty where that is not known.
+    `warnings` are what is to be known of it though it is backed up: rules that its rows break, how it was read.
     """
 
     name: str
@@ -54,21 +55,14 @@ class BackedUp:
     foreign_key_violations: int = 0
     rows: tuple[tuple[str, int], ...] = ()
     schema_sha256: str = ""
-    warning: str = ""
+    warnings: tuple[Reason, ...] = ()
     checked_at: datetime | None = None
     compression: Compression | None = None
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """What is not as it should be, though it is backed up: broken references, broken rules, how it was read."""
-        broken = self.foreign_key_violations
-        keys = f"{broken:,} row{'' if broken == 1 else 's'} with a broken foreign key"
-        return tuple(filter(None, (keys if broken else "", self.warning)))
-
-    @property
     def is_sound(self) -> bool:
         """Whether it was checked and there is nothing to remark."""
-        return self.verdict is Verdict.OK and not self.remarks
+        return self.verdict is Verdict.OK and not self.foreign_key_violations and not self.warnings
 
 
 TABLE_GONE = -1

@@ -107,6 +107,13 @@ class Cause(StrEnum):
     UNPROVEN_LATER = "unproven: later"  # under its final name
     UNPROVEN_LATER_UNREAD = "unproven: later unread"
 
+    # --- what is to be known of a database that is in a backup ----------------------------------------------------
+    RECOVERED = "recovered"  # from its hot journal
+    LEFT_BESIDE = "left beside"
+    ON_A_SHARE = "on a share"
+    BROKEN_RULE = "broken rule"
+    TOO_MANY_TABLES = "too many tables"  # to be listed in a manifest
+
     # --- why an archive is no longer good ------------------------------------------------------------------------
     ARCHIVE_GONE = "archive gone"
     ARCHIVE_CUT = "archive cut"

@@ -87,7 +87,7 @@ class Skipped:
 class Snapshot:
     """A consistent private copy of a database at one instant (`taken_at`).
 
-    `warning` is empty, or says what had to be done to read the source (such as: what was left beside it).
+    `warnings` say what had to be done to read the source (such as: what was left beside it).
     """
 
     database: Database
@@ -100,7 +100,7 @@ class Snapshot:
     user_version: int
     sqlite_version: str
     taken_at: datetime
-    warning: str = ""
+    warnings: tuple[Reason, ...] = ()
 
 
 class Verdict(StrEnum):

@@ -32,6 +32,7 @@ from bot.texts.skips import full_disk, skip_words
 from bot.words.causes import in_full
 from bot.words.failures import failure_words, why_failed
 from bot.words.outcomes import reason_words
+from bot.words.remarks import remarks
 
 STATE_ICONS = {
     BackupState.RUNNING: "🔄",
@@ -80,7 +81,7 @@ def checked_contents(backup: Backup) -> str:
 
 def database_line(database: BackedUp, losses: Sequence[Loss] = ()) -> str:
     """Return one database of a backup: its verdict, name and size, and what is not as it should be."""
-    remarked = database.verdict is Verdict.OK and (database.remarks or losses)
+    remarked = database.verdict is Verdict.OK and (remarks(database) or losses)
     line = f"{'⚠️' if remarked else VERDICT_ICONS[database.verdict]} <code>{name(database.name)}</code>"
     line += f" · {human_size(database.bytes)}"
     if losses:
@@ -88,7 +89,7 @@ def database_line(database: BackedUp, losses: Sequence[Loss] = ()) -> str:
     if database.verdict is not Verdict.OK:
         why = f": {text(database.messages[0], 80)}" if database.messages else ""
         line += f" · {database.verdict}{why}"
-    return " · ".join((line, *(text(remark, 100) for remark in database.remarks)))
+    return " · ".join((line, *(text(remark, 100) for remark in remarks(database))))
 
 
 def _lines(backup: Backup) -> Iterator[tuple[bool, str]]:

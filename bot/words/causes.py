@@ -194,6 +194,21 @@ CAUSES: Mapping[str, CauseWords] = {
         "{file} could not be proven after it got its name: the disk gives back other bytes than were written."
     ),
     Cause.UNPROVEN_LATER_UNREAD: CauseWords("{file} could not be proven after it got its name: {said}."),
+    Cause.RECOVERED: CauseWords(
+        "Its application had crashed in the middle of a write: the hot journal was rolled back."
+    ),
+    Cause.LEFT_BESIDE: CauseWords(
+        "Reading it left {file}[ and {second_file}] beside it; its application takes them over."
+    ),
+    Cause.ON_A_SHARE: CauseWords(
+        "{path} is in WAL mode on a network share ({kind}): if another machine has it open, its newest rows may be"
+        " missing.",
+        "Run the courier on the machine that its application runs on.",
+    ),
+    Cause.BROKEN_RULE: CauseWords("Rows break a rule of their table: {said}."),
+    Cause.TOO_MANY_TABLES: CauseWords(
+        "Its rows are not listed by table: the names of its tables alone would be larger than a manifest may be."
+    ),
     Cause.ARCHIVE_GONE: CauseWords("It is gone from the disk, and neither retention nor an admin has deleted it."),
     Cause.ARCHIVE_CUT: CauseWords("It has {bytes:,} bytes and was written with {written:,}."),
     Cause.ARCHIVE_OTHER: CauseWords("It is not what was written (SHA-256)."),

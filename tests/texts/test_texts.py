@@ -208,7 +208,7 @@ def worst_backup(**changes: Any) -> Any:
             f"{number}{samples.NASTY}",
             verdict=Verdict.UNCHECKED,
             messages=(LONG,),
-            warning=LONG,
+            warnings=(Reason(OTHER, (("said", LONG),)),),
             foreign_key_violations=3,
         )
         for number in range(60)
@@ -375,7 +375,7 @@ def test_the_caption_tells_a_check_of_an_earlier_hour() -> None:
 def test_what_a_database_holds_amiss_is_a_warning_in_caption_and_chat() -> None:
     """Broken references and rules make no ✅, and nothing that could not be checked is said to be checked."""
     rules = "Rows break a rule of their table: CHECK constraint failed in child."
-    flawed = samples.database("shop.db", foreign_key_violations=3, warning=rules)
+    flawed = samples.database("shop.db", foreign_key_violations=3, warnings=(Reason(OTHER, (("said", rules),)),))
     backup = samples.backup(databases=(samples.database(), flawed))
     for told in (delivery_texts.caption(backup, samples.volume(), ZONE), run_texts.result(backup, (), NOW, ZONE)):
         assert f"⚠️ shop.db · 1.1 MB · 3 rows with a broken foreign key · {rules}" in plain(told)

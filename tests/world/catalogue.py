@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
-from bot.models import Archive, BackedUp, Backup, BackupState, SkippedRecord, Trigger
+from bot.models import Archive, BackedUp, Backup, BackupState, Reason, SkippedRecord, Trigger
 from bot.services.catalogue import Catalogue, Rebuilt, open_or_rebuild
 from bot.services.manager import Courier
 from tests.world import values
@@ -78,7 +78,7 @@ def backed_up(name: str = "shop.db", **changes: Any) -> BackedUp:
         "messages": ("a line “quoted”",),
         "rows": (("order", 3), ("größe", -1)),
         "schema_sha256": "cd" * 32,
-        "warning": "left -shm beside it",
+        "warnings": (Reason("left beside", (("file", "shop.db-shm"),)), Reason("recovered")),
     }
     return values.backed_up(name, **facts | changes)
 

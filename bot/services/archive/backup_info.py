@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.models import BackedUp, Verdict, count, human_size
 from bot.services.archive.manifest import Manifest
 from bot.words.causes import in_full
+from bot.words.remarks import remarks
 
 _TABLES_LISTED = 200
 _BOM = b"\xef\xbb\xbf"  # an older Notepad takes UTF-8 for the local code page without it
@@ -119,7 +120,7 @@ def _databases(manifest: Manifest) -> Iterator[str]:
             yield "            (SHA-256), and its deflated bytes are those of then, read back and compared again"
         for message in database.messages:
             yield f"            {message}"
-        for remark in database.remarks:
+        for remark in remarks(database):
             yield f"  WARNING:  {remark}"
         yield from _rows(database)
         yield ""

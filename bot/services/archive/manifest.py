@@ -25,10 +25,12 @@ from bot.models import (
     Compression,
     Database,
     Member,
+    Reason,
     SkippedRecord,
     Snapshot,
     Trigger,
     Verdict,
+    because,
     readable,
 )
 from bot.services.files.names import folded
@@ -37,10 +39,6 @@ from bot.words.causes import CAUSES, in_full
 
 MAX_MANIFEST = 16 << 20
 """Bytes of manifest.json that are read, and written, at most: enough for a hundred thousand tables."""
-
-TOO_MANY_TABLES = (
-    "Its rows are not listed by table: the names of its tables alone would be larger than a manifest may be."
-)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -65,12 +63,14 @@ class Manifest:
     def to_json(self) -> bytes:
         """UTF-8, indented for people who look into it.
 
-        The sentence that says why a database was skipped stands beside its cause: people read it, and so do versions
-        that knew no causes.
+        The sentences that say why a database was skipped, and what is to be known of one that was not, stand beside
+        their causes: people read them, and so do versions that knew no causes.
         """
         content = _adapter().dump_python(self, mode="json")
         for told, record in zip(content["skipped"], self.skipped, strict=True):
             told["detail"] = in_full(record.why)
+        for told, database in zip(content["databases"], self.databases, strict=True):
+            told["warning"] = " ".join(map(in_full, database.warnings))
         return json.dumps(content, ensure_ascii=False, indent=1).encode()
 
     @classmethod
@@ -92,7 +92,7 @@ class Manifest:
                 f"and this one ({__version__}) reads formats up to {MANIFEST_FORMAT}.",
                 hint="Update SQLite Courier; the databases can be unpacked with any ZIP tool as well.",
             )
-        if _name_causes(head.get("skipped")):
+        if _name_causes(head.get("skipped")) | _name_warnings(head.get("databases")):
             data = json.dumps(head).encode()
         try:
             manifest = _adapter().validate_json(data, strict=True)
@@ -155,7 +155,7 @@ def _fitting(manifest: Manifest) -> Manifest:
         if not with_rows:
             raise ArchiveError.because(Cause.MANIFEST_TOO_LARGE, manifest=MANIFEST_NAME, most=MAX_MANIFEST)
         longest = with_rows.pop()
-        without = replace(longest, rows=(), warning=f"{longest.warning} {TOO_MANY_TABLES}".strip())
+        without = replace(longest, rows=(), warnings=(*longest.warnings, Reason(Cause.TOO_MANY_TABLES)))
         databases = tuple(without if one is longest else one for one in manifest.databases)
         manifest = replace(manifest, databases=databases)
     return manifest
@@ -185,6 +185,26 @@ def _name_causes(skipped: object) -> bool:
     return changed
 
 
+def _name_warnings(databases: object) -> bool:
+    """Give what a version backed up that knew no causes, or knows more of them, its sentence as its warning."""
+    changed = False
+    for record in databases if isinstance(databases, list) else ():
+        if not isinstance(record, dict) or not isinstance(record.get("warning"), str):
+            continue
+        known = record.get("warnings", [] if not record["warning"] else None)
+        if not (isinstance(known, list) and all(isinstance(one, dict) and one.get("code") in CAUSES for one in known)):
+            record["warnings"], changed = _in_words(record["warning"]), True
+    return changed
+
+
+def _in_words(warning: str) -> list[object]:
+    """Return a warning in words as reasons; that the tables are not listed is told apart, as checks depend on it."""
+    unlisted = in_full(Reason(Cause.TOO_MANY_TABLES))
+    said = warning.removesuffix(unlisted).strip()
+    others: list[object] = [{"code": OTHER, "facts": [["said", said]]}] if said else []
+    return [*others, {"code": Cause.TOO_MANY_TABLES, "facts": []}] if warning.endswith(unlisted) else others
+
+
 def backed_up(
     snapshot: Snapshot, report: CheckReport, member: Member, compression: Compression | None = None
 ) -> BackedUp:
@@ -208,17 +228,17 @@ def backed_up(
         foreign_key_violations=report.foreign_key_violations,
         rows=tuple((readable(table), rows) for table, rows in report.rows),
         schema_sha256=report.schema_sha256,
-        warning=readable(" ".join(filter(None, (snapshot.warning, _broken_rules(report))))),
+        warnings=(*snapshot.warnings, *_broken_rules(report)),
         checked_at=report.checked_at and report.checked_at.astimezone(UTC),
         compression=compression,
     )
 
 
-def _broken_rules(report: CheckReport) -> str:
+def _broken_rules(report: CheckReport) -> tuple[Reason, ...]:
     """The database is whole, and yet its own program wrote rows that its schema forbids."""
     if report.verdict is not Verdict.OK or not report.messages:
-        return ""
-    return f"Rows break a rule of their table: {report.messages[0]}."
+        return ()
+    return (because(Cause.BROKEN_RULE, said=report.messages[0]),)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -12,8 +12,8 @@ from loguru import logger
 
 from bot.config.settings import Settings
 from bot.errors import SealError
-from bot.models import BackedUp, Backup, CheckReport, Snapshot, Verdict
-from bot.services.archive.manifest import TOO_MANY_TABLES, recorded_path
+from bot.models import BackedUp, Backup, Cause, CheckReport, Snapshot, Verdict
+from bot.services.archive.manifest import recorded_path
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_checked
@@ -108,7 +108,7 @@ class Comparison:
             and record.sqlite_version == snapshot.sqlite_version
             and record.compression is self._settings.compression
             and record.bytes == snapshot.bytes
-            and TOO_MANY_TABLES not in record.warning
+            and all(warning.code != Cause.TOO_MANY_TABLES for warning in record.warnings)
         )
 
     def _where_equal(

@@ -257,3 +257,26 @@ UNOPENED_IS_NO_NOTE = (
     "UPDATE backups SET note = '' WHERE archive_sha256 = '' AND sealed <> '' AND note = 'Found on the disk, sealed, and"
     " no key here opens it: it is kept, and counts as no backup until it is opened.'",
 )
+
+_ROLLED_BACK = "Its application had crashed in the middle of a write: the hot journal was rolled back."
+_UNLISTED = "Its rows are not listed by table: the names of its tables alone would be larger than a manifest may be."
+_RULE = "Rows break a rule of their table: "
+
+# What is to be known of databases. That their tables are not listed is told apart, as checks depend on it; what is
+# more than one warning is kept whole.
+WARNINGS_OF_DATABASES = (
+    "ALTER TABLE backed_up RENAME COLUMN warning TO warnings",
+    f"""
+    UPDATE backed_up SET warnings = CASE
+        WHEN warnings = '' THEN '[]'
+        WHEN warnings = '{_ROLLED_BACK}' THEN '[["recovered"]]'
+        WHEN warnings = '{_UNLISTED}' THEN '[["too many tables"]]'
+        WHEN substr(warnings, -{len(_UNLISTED) + 1}) = ' {_UNLISTED}' THEN json_array(
+            json_array('other', json_array('said', substr(warnings, 1, length(warnings) - {len(_UNLISTED) + 1}))),
+            json_array('too many tables'))
+        WHEN substr(warnings, 1, {len(_RULE)}) = '{_RULE}' AND substr(warnings, -1) = '.' THEN json_array(
+            json_array('broken rule',
+                json_array('said', substr(warnings, {len(_RULE) + 1}, length(warnings) - {len(_RULE) + 1}))))
+        ELSE json_array({_other("warnings")}) END
+    """,
+)

@@ -35,7 +35,8 @@ def as_column(value: object) -> object:
     if isinstance(value, Reason):
         return json.dumps([value.code, *value.facts], ensure_ascii=False) if value else ""
     if isinstance(value, (tuple, list)):
-        return json.dumps(value, ensure_ascii=False)
+        items = [[one.code, *one.facts] if isinstance(one, Reason) else one for one in value]
+        return json.dumps(items, ensure_ascii=False)
     if isinstance(value, (set, frozenset)):
         return json.dumps(sorted(value), ensure_ascii=False)
     return value
@@ -52,7 +53,11 @@ def as_recipient(address: str) -> Recipient:
 
 def as_reason(column: str) -> Reason:
     """Return a reason from its column, `["slow down", ["seconds", 30]]`; empty where there is none."""
-    code, *facts = json.loads(column or '[""]')
+    return _reason_of(json.loads(column or '[""]'))
+
+
+def _reason_of(item: list[Any]) -> Reason:
+    code, *facts = item
     return Reason(code, tuple((name, value) for name, value in facts))
 
 
@@ -88,7 +93,7 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
         return read and (lambda value: None if value is None else read(value))
     if get_origin(hint) in (tuple, frozenset):
         kind, each = get_origin(hint), get_args(hint)[0]
-        item_of = getattr(each, "_make", tuple)  # a named tuple's own
+        item_of = _reason_of if each is Reason else getattr(each, "_make", tuple)  # a named tuple's own
         return lambda text: kind(item_of(item) if isinstance(item, list) else item for item in json.loads(text))
     if hint is datetime:
         return as_time

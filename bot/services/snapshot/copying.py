@@ -14,7 +14,7 @@ import aiosqlite
 
 from bot.clock import Clock
 from bot.errors import SnapshotError
-from bot.models import Cause, Database, Snapshot
+from bot.models import Cause, Database, Reason, Snapshot, because
 from bot.services.files.private_file import create_private
 from bot.services.snapshot.hidden_log import doubt_about, require_visible_log, warning_about
 from bot.services.snapshot.second_look import RewrittenError, look_twice
@@ -87,10 +87,7 @@ class Copying:
                 if not (is_hot_journal(error) and self.allow_journal_recovery):
                     raise
                 await self._repair(deadline)
-                return replace(
-                    await self._copy(deadline),
-                    warning="Its application had crashed in the middle of a write: the hot journal was rolled back.",
-                )
+                return _warned(await self._copy(deadline), Reason(Cause.RECOVERED))
         except FAULTS as error:
             raise refusal(self.database.path, error, waited=self.busy_timeout) from error
 
@@ -185,8 +182,8 @@ class Copying:
     async def _copy_locked(self, state: FileState, deadline: float) -> Snapshot:
         snapshot = await self._copy_through(state, deadline)
         if left := new_sidecars(state):
-            warning = f"Reading it left {' and '.join(left)} beside it; its application takes them over."
-            return replace(snapshot, warning=warning)
+            files = dict(zip(("file", "second_file"), left, strict=False))
+            return _warned(snapshot, because(Cause.LEFT_BESIDE, **files))
         return snapshot
 
     async def _copy_through(
@@ -274,5 +271,5 @@ def _was_written(before: FileState) -> bool:
     return now.identity == before.identity and (now.bytes, now.modified_ns) != (before.bytes, before.modified_ns)
 
 
-def _warned(snapshot: Snapshot, warning: str) -> Snapshot:
-    return replace(snapshot, warning=f"{snapshot.warning} {warning}".strip())
+def _warned(snapshot: Snapshot, warning: Reason) -> Snapshot:
+    return replace(snapshot, warnings=(*snapshot.warnings, warning)) if warning else snapshot

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from bot.errors import SnapshotError
-from bot.models import Cause, Reason, SkipReason, because
+from bot.models import NO_REASON, Cause, Reason, SkipReason, because
 from bot.services.snapshot import posix_locks
 from bot.services.snapshot.source import WAL, FileState, read_state, uri_of, uses_wal
 from bot.services.snapshot.sqlite_errors import refusal
@@ -54,10 +54,10 @@ class Doubt:
         return self.why.code == Cause.HARD_LINKED
 
     @property
-    def warning(self) -> str:
+    def warning(self) -> Reason:
         """What is to be known of it in a journal mode that needs no log to read."""
         cause = Cause.JOURNAL_BESIDE_OTHER if self.hard_links else Cause.JOURNAL_OUTSIDE
-        return in_full(Reason(cause, self.why.facts))
+        return Reason(cause, self.why.facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def require_visible_log(state: FileState, doubt: Doubt | None) -> None:
         raise SnapshotError.because(Cause.LOG_NOT_BESIDE, path=state.path)
 
 
-def warning_about(state: FileState, doubt: Doubt | None, *, wal: bool) -> str:
+def warning_about(state: FileState, doubt: Doubt | None, *, wal: bool) -> Reason:
     """Return what a reader of the copy must know of a log that can't be seen; empty where nothing tells so. Blocking.
 
     For a database in WAL mode it is to be called after `require_visible_log`.
@@ -115,11 +115,8 @@ def warning_about(state: FileState, doubt: Doubt | None, *, wal: bool) -> str:
     if not wal and doubt is not None:
         return doubt.warning
     if wal and (kind := share_of(state.path)):
-        return (
-            f"{state.path} is in WAL mode on a network share ({kind}): if another machine has it open, its newest rows"
-            " may be missing. Run the courier on the machine that its application runs on."
-        )
-    return ""
+        return because(Cause.ON_A_SHARE, path=state.path, kind=kind)
+    return NO_REASON
 
 
 async def outlook(path: Path) -> tuple[str, str]:
@@ -133,7 +130,7 @@ async def outlook(path: Path) -> tuple[str, str]:
         wal = await uses_wal(state.path, deadline=time.monotonic() + _A_LOOK, check=lambda: None)
         if wal:
             await asyncio.to_thread(require_visible_log, state, doubt)
-        return "", await asyncio.to_thread(partial(warning_about, state, doubt, wal=wal))
+        return "", in_full(await asyncio.to_thread(partial(warning_about, state, doubt, wal=wal)))
     except SnapshotError as error:
         refused = error
     except FAULTS as error:

@@ -65,7 +65,7 @@ async def take_snapshot(
     """Return a consistent copy of `database` in a new file (0600) in the folder `into`, which is created (0700).
 
     It holds every row committed before the call. The source is opened read-only, by path, and waited for at most
-    `busy_timeout` seconds; its bytes, its times and its folder stay as they are, but for what `Snapshot.warning` says.
+    `busy_timeout` seconds; its bytes, its times and its folder stay as they are, but for what `Snapshot.warnings` say.
     `progress` is called on the event loop with bytes done and in all. With `allow_journal_recovery`, and only then, a
     database whose application crashed in the middle of a write is repaired first, as its application would do it.
 

@@ -29,8 +29,9 @@ from bot.models import (
     because,
 )
 from bot.services.archive.backup_info import build_info
-from bot.services.archive.manifest import MAX_MANIFEST, TOO_MANY_TABLES, Manifest, backed_up
+from bot.services.archive.manifest import MAX_MANIFEST, Manifest, backed_up
 from bot.services.files.names import folded
+from bot.words.causes import in_full
 from tests.world.archives import manifest_with, report, snapshot_of
 
 NAME = "database_backup_20260329_013007.zip"
@@ -177,6 +178,24 @@ def test_what_a_later_version_adds_is_ignored(manifest: Manifest) -> None:
     assert Manifest.from_json(json.dumps(head).encode()) == manifest
 
 
+def test_what_is_to_be_known_of_a_database_stands_in_words_beside_its_causes(manifest: Manifest) -> None:
+    """What an earlier version wrote in words is kept whole, but that tables are not listed is told apart."""
+    known = (Reason(Cause.RECOVERED), because(Cause.BROKEN_RULE, said="CHECK constraint failed in child"))
+    first, *others = manifest.databases
+    written = replace(manifest, databases=(replace(first, warnings=known), *others))
+    head = json.loads(written.to_json())
+    told = head["databases"][0]["warning"]
+    assert told.endswith("was rolled back. Rows break a rule of their table: CHECK constraint failed in child.")
+    assert Manifest.from_json(json.dumps(head).encode()) == written
+    unlisted = Reason(Cause.TOO_MANY_TABLES)
+    kept = Reason(OTHER, (("said", told),))
+    for words, read in ((told, (kept,)), (f"{told} {in_full(unlisted)}", (kept, unlisted)), ("", ())):
+        for newer in ({}, {"warnings": [{"code": "of a newer version", "facts": []}]}):
+            record = {name: value for name, value in head["databases"][0].items() if name != "warnings"}
+            head["databases"][0] = record | newer | {"warning": words}
+            assert Manifest.from_json(json.dumps(head).encode()).databases[0].warnings == read
+
+
 def test_the_info_file_tells_everything(manifest: Manifest) -> None:
     """A person finds what, when in both times, from where, the checks in words, rows, warnings and what is missing."""
     text = build_info(manifest, NAME).decode("utf-8-sig")
@@ -245,7 +264,7 @@ def test_what_is_written_is_never_larger_than_what_is_read(manifest: Manifest) -
     assert Manifest.from_json(content) == written
     assert written.databases[1] == small
     assert written.databases[0].rows == ()
-    assert TOO_MANY_TABLES in written.databases[0].warning
+    assert Reason(Cause.TOO_MANY_TABLES) in written.databases[0].warnings
 
 
 def test_a_manifest_that_no_reader_takes_is_not_written(manifest: Manifest) -> None:

@@ -35,6 +35,10 @@ async def back_up(courier: Courier) -> int:
 async def test_what_is_recorded_are_codes_that_the_words_know(tmp_path: Path) -> None:
     """Each code is one that has words, each fact one that those words name, and nothing else reads like a sentence."""
     good = make_database(tmp_path / "good.db")
+    with closing(sqlite3.connect(good)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints=ON")
+        connection.execute("CREATE TABLE sizes (size CHECK (size > 0))")
+        connection.execute("INSERT INTO sizes VALUES (-1)")
     empty, text, bad = tmp_path / "empty.db", tmp_path / "text.db", damage(make_database(tmp_path / "bad.db"))
     empty.touch()
     text.write_text("this is no database, but it is long enough to be looked at " * 30)
@@ -64,11 +68,12 @@ async def test_what_is_recorded_are_codes_that_the_words_know(tmp_path: Path) ->
         reasons = catalogue.execute(
             "SELECT why FROM skipped UNION ALL SELECT error FROM backups UNION ALL SELECT fault FROM backups"
         ).fetchall()
+        warnings = catalogue.execute("SELECT value FROM backed_up, json_each(warnings)").fetchall()
         actions = catalogue.execute("SELECT action, facts FROM audit").fetchall()
-    told: list[tuple[Any, list[Any]]] = [(CAUSES, json.loads(why)) for (why,) in reasons if why]
+    told: list[tuple[Any, list[Any]]] = [(CAUSES, json.loads(why)) for (why,) in [*reasons, *warnings] if why]
     told += [(ACTIONS, [action, *json.loads(facts)]) for action, facts in actions]
     assert {"empty", "no sqlite", "missing", "check failed", "no match", "folder"} <= {code for _, (code, *_) in told}
-    assert {"archive other", "archive gone"} <= {code for _, (code, *_) in told}
+    assert {"broken rule", "archive other", "archive gone"} <= {code for _, (code, *_) in told}
     assert {"restored", "noted", "paused", "changed the schedule", "deleted"} <= {code for _, (code, *_) in told}
     for known, (code, *facts) in told:
         assert code in known

@@ -10,7 +10,12 @@ from bot.errors import CourierError
 from bot.models import NO_REASON, OTHER, Action, Cause, Reason, because
 from bot.services.catalogue import Catalogue, schema
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
-from bot.services.catalogue.schema_reasons import REASONS_OF_BACKUPS, REASONS_OF_SKIPS, UNOPENED_IS_NO_NOTE
+from bot.services.catalogue.schema_reasons import (
+    REASONS_OF_BACKUPS,
+    REASONS_OF_SKIPS,
+    UNOPENED_IS_NO_NOTE,
+    WARNINGS_OF_DATABASES,
+)
 from bot.texts.actions import ACTIONS, actions
 from bot.words.causes import CAUSES, in_full, sentence_of
 from bot.words.failures import FAILURES, why_failed
@@ -171,3 +176,26 @@ async def test_that_no_key_opens_an_archive_is_no_note(path: Path) -> None:
     async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
         backups = sorted(await catalogue.backups.select(), key=lambda one: one.id)
     assert [(one.note, one.unopened) for one in backups] == [(note, not sha256) for _, sha256, note in told]
+
+
+async def test_what_is_to_be_known_of_databases_is_known_by_codes(path: Path) -> None:
+    """A single warning of ours becomes its code; that tables are not listed is told apart, the rest is kept whole."""
+    crashed, unlisted = Reason(Cause.RECOVERED), Reason(Cause.TOO_MANY_TABLES)
+    broken = because(Cause.BROKEN_RULE, said="CHECK constraint failed in child")
+    both = Reason(OTHER, (("said", f"{in_full(crashed)} {in_full(broken)}"),))
+    told = [(), (crashed,), (unlisted,), (broken,), (both,), (both, unlisted), (Reason(OTHER, (("said", "Odd."),)),)]
+    with closing(at_step_before(path, WARNINGS_OF_DATABASES)) as connection, connection:
+        connection.execute(
+            "INSERT INTO backups (started_at, trigger, requested_by, state)"
+            " VALUES ('2026-01-01T00:00:00.000000+00:00', 'schedule', '', 'stored')"
+        )
+        connection.executemany(
+            "INSERT INTO backed_up (backup_id, position, name, path, sha256, bytes, compressed_bytes, page_size,"
+            " page_count, journal_mode, application_id, user_version, sqlite_version, taken_at, verdict, method,"
+            " messages, foreign_key_violations, rows, schema_sha256, warning) VALUES (1, ?, 'shop.db', ?, '', 1, 1, 1,"
+            " 1, 'wal', 0, 0, '', '2026-01-01T00:00:00.000000+00:00', 'ok', 'full', '[]', 0, '[]', '', ?)",
+            [(position, PATH, " ".join(map(in_full, warnings))) for position, warnings in enumerate(told)],
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        (backup,) = await catalogue.backups.select()
+    assert [one.warnings for one in backup.databases] == told

@@ -49,7 +49,7 @@ def simulate(courier: Courier, runs: int, every: timedelta = HOUR, *, delivered:
         )  # fmt: skip
         connection.executemany(
             "INSERT INTO backed_up VALUES (?, 0, 'live.db', '/srv/live.db', ?, 1000, 500, 4096, 1, 'wal', 0, 0, '3.45',"
-            " ?, 'ok', 'full', '[]', 0, ?, '', '', NULL, NULL)",
+            " ?, 'ok', 'full', '[]', 0, ?, '', '[]', NULL, NULL)",
             ((i, f"{i:064x}", text(at), rows) for i, at in zip(ids, times, strict=True)),
         )
         if delivered:

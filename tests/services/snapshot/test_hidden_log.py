@@ -14,6 +14,7 @@ import pytest
 from bot.models import SkipReason
 from bot.services.snapshot import hidden_log
 from bot.services.snapshot.hidden_log import outlook, share_of
+from bot.words.causes import in_full
 from tests.world.bank import let_go, make_bank
 from tests.world.snapshots import Holder, ask, files_in, posix, refused, snap
 
@@ -85,8 +86,8 @@ async def test_an_idle_hard_link_is_refused_in_wal_mode_and_warned_of_in_the_oth
         path.with_name(f"{mode}-2.db").hardlink_to(path)
     assert (await refused(home / "wal.db", into)).reason is SkipReason.LOG_ELSEWHERE
     snapshot = await snap(home / "delete.db", into)
-    assert "one of 2 hard links" in snapshot.warning
-    assert await outlook(home / "delete.db") == ("", snapshot.warning)
+    assert "one of 2 hard links" in in_full(snapshot.warnings[0])
+    assert await outlook(home / "delete.db") == ("", in_full(snapshot.warnings[0]))
     assert len(files_in(home)) == 4
 
 
@@ -115,9 +116,9 @@ async def test_a_single_file_that_is_mounted_is_warned_of_in_rollback_mode(home:
     path = make_bank(home / "app.db", "delete", filler=10)
     with mounted("--bind", path, at=box):
         snapshot = await snap(box, into)
-        assert "mounted here as a single file" in snapshot.warning
-        assert "Mount its folder" in snapshot.warning
-        assert await outlook(box) == ("", snapshot.warning)
+        assert "mounted here as a single file" in in_full(snapshot.warnings[0])
+        assert "Mount its folder" in in_full(snapshot.warnings[0])
+        assert await outlook(box) == ("", in_full(snapshot.warnings[0]))
 
 
 async def test_a_file_that_a_container_has_mounted_alone_is_refused_while_it_is_open_there(
@@ -156,7 +157,7 @@ async def test_the_upper_layer_of_an_overlay_is_refused_and_the_merged_path_name
     lower, work, merged = layers
     with mounted("-t", "overlay", "-o", f"lowerdir={lower},upperdir={home},workdir={work}", "overlay", at=merged):
         path = make_bank(merged / "app.db", "wal", filler=1)
-        assert (await snap(path, into)).warning == ""
+        assert (await snap(path, into)).warnings == ()
         for file in files_in(into):
             file.unlink()
         error = await refused(home / "app.db", into)
@@ -177,7 +178,7 @@ async def test_a_write_ahead_log_on_a_network_share_is_warned_of(
     assert share_of(path) == "nfs4"
     assert share_of(tmp_path / "app.db") == ""
     snapshot = await snap(path, into)
-    assert "network share (nfs4)" in snapshot.warning
-    assert await outlook(path) == ("", snapshot.warning)
+    assert "network share (nfs4)" in in_full(snapshot.warnings[0])
+    assert await outlook(path) == ("", in_full(snapshot.warnings[0]))
     os.utime(make_bank(home / "old.db", "delete", filler=1))
-    assert (await snap(home / "old.db", into)).warning == ""
+    assert (await snap(home / "old.db", into)).warnings == ()

@@ -61,7 +61,7 @@ async def test_a_snapshot_describes_its_source(mode: str, home: Path, into: Path
     assert (snapshot.application_id, snapshot.user_version) == (77, 42)
     assert snapshot.journal_mode == mode
     assert snapshot.sqlite_version == sqlite3.sqlite_version
-    assert snapshot.warning == ""
+    assert snapshot.warnings == ()
 
 
 @posix

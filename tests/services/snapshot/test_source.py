@@ -21,6 +21,7 @@ from bot.models import SkipReason
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.hidden_log import outlook
 from bot.services.snapshot.source import SIDECARS, read_state
+from bot.words.causes import in_full
 from tests.world.bank import TOTAL, let_go, make_bank
 from tests.world.snapshots import (
     NOBODY,
@@ -48,7 +49,7 @@ async def test_an_idle_source_is_left_exactly_as_it_was(mode: str, home: Path, i
     os.utime(path)
     with untouched(home):
         snapshot = await snap(path, into)
-    assert snapshot.warning == ""
+    assert snapshot.warnings == ()
     assert ask(snapshot.file, "SELECT sum(balance) FROM accounts") == TOTAL
 
 
@@ -71,7 +72,7 @@ async def test_a_source_in_use_is_left_as_it_was(home: Path, into: Path, holder:
     content = path.read_bytes()
     snapshot = await snap(path, into)
     assert ask(snapshot.file, "SELECT count(*) FROM log") == 1
-    assert snapshot.warning == ""
+    assert snapshot.warnings == ()
     assert {file.name: file.stat().st_size for file in files_in(home)} == before
     assert path.read_bytes() == content
 
@@ -140,7 +141,7 @@ async def test_a_database_that_never_rests_is_read_under_its_locks(home: Path, i
 
     snapshot = await snap(path, into, clock=clock)
     assert ask(snapshot.file, "SELECT count(*) FROM log") == 3
-    assert "bank.db-wal and bank.db-shm" in snapshot.warning
+    assert "bank.db-wal and bank.db-shm" in in_full(snapshot.warnings[0])
     assert ask(path, "SELECT count(*) FROM log") == 3  # its application goes on, and takes the files away
     assert files_in(home) == [path]
 
@@ -168,7 +169,7 @@ async def test_a_file_from_the_future_is_read_under_its_locks(home: Path, into: 
     """Its time stamp proves nothing, and nobody waits for it to come true."""
     path = make_bank(home / "bank.db", "wal", filler=10)
     os.utime(path, (time.time() + 3600,) * 2)
-    assert (await snap(path, into)).warning != ""
+    assert (await snap(path, into)).warnings != ()
 
 
 async def test_a_crashed_wal_database_is_complete(home: Path, into: Path) -> None:
@@ -298,7 +299,7 @@ async def test_a_hot_journal_is_rolled_back_where_that_is_allowed(home: Path, in
     path = make_bank(home / "bank.db", "delete", filler=1000)
     _leave_a_hot_journal(path)
     snapshot = await snap(path, into, allow_journal_recovery=True)
-    assert "hot journal was rolled back" in snapshot.warning
+    assert "hot journal was rolled back" in in_full(snapshot.warnings[0])
     assert ask(snapshot.file, "SELECT min(length(text)) FROM filler") == 600
     assert files_in(home) == [path]
 
@@ -309,6 +310,7 @@ import asyncio, os, sqlite3, sys
 from pathlib import Path
 from bot.clock import utc_now
 from bot.errors import SnapshotError
+from bot.words.causes import in_full
 from tests.world.snapshots import snap
 os.setgid({NOBODY}); os.setuid({NOBODY})
 path, into = map(Path, sys.argv[1:3])
@@ -319,7 +321,8 @@ def clock():
     return utc_now()
 try:
     snapshot = asyncio.run(snap(path, into, busy_timeout=5.0, clock=clock))
-    print(sqlite3.connect(snapshot.file).execute("SELECT count(*) FROM log").fetchone()[0], snapshot.warning)
+    rows = sqlite3.connect(snapshot.file).execute("SELECT count(*) FROM log").fetchone()[0]
+    print(rows, *map(in_full, snapshot.warnings))
 except SnapshotError as error:
     print(error.reason.value, "|", error.sentence, error.hint)
 """
