@@ -145,7 +145,7 @@ async def test_what_somebody_or_something_needs_stays_whatever_its_age(courier: 
         "INSERT INTO deliveries (backup_id, address, state) VALUES (6, '12', 'sent'), (7, '12', 'sent')",
     )
     for backup_id, ok in ((8, 1), (9, 1), (10, 0)):
-        drill = "INSERT INTO drills (backup_id, at, source, ok, detail) VALUES (?, ?, 'disk', ?, '')"
+        drill = "INSERT INTO drills (backup_id, at, source, ok, result) VALUES (?, ?, 'disk', ?, '')"
         run_sql(courier.catalogue, drill, backup_id, text(NOW - 500 * 24 * HOUR), ok)
     run_sql(courier.catalogue, "UPDATE backups SET same_as = 11 WHERE id = 730")
     run_sql(courier.catalogue, "UPDATE backups SET same_as = 12 WHERE id = 13")
