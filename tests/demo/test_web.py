@@ -50,6 +50,7 @@ async def test_a_visitor_backs_up_restores_and_gets_a_lost_server_back() -> None
         await visitor.click(button("Database Backup"))
         await visitor.click(button("Manual Backup"))
         await visitor.until(f"{ARCHIVES}.length == 2")
+        await visitor.until(shows("took"))  # nobody else is waiting for it: a restore may begin
         await visitor.click(button("Restore"))  # below the archive
         await visitor.click(button("Show the plan"))
         await visitor.click(f"{ANN}.querySelector('.messages .danger')")
