@@ -262,7 +262,7 @@ async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene, mon
     assert await scene.alarmed() == []  # 6 % of a large disk is room enough
     room["free"] = (5 << 30) - 1
     assert await scene.pass_time(HOUR, scene.back_up) == ["disk"]
-    assert "5.0 GB are free" in await the_alarm(scene)
+    assert "Only 5.0 GB left" in await the_alarm(scene)
     room["free"] = (5 << 30) + 1
     assert await scene.pass_time(HOUR, scene.back_up) == ["disk"]
     room["free"] = 6 << 30
