@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.models import OTHER, DeliveryReason, OutcomeCode, Reason
+from bot.words.filling import filled
 
 _START = "must open the bot and press Start"
 _KEYS = "check the access key in the settings"
@@ -139,4 +140,4 @@ _WORDS: Mapping[str, str] = {
 
 def reason_words(reason: Reason) -> str:
     """Return a reason in a line without a full stop, fit to follow a name and a colon; empty where there is none."""
-    return _WORDS[reason.code].format_map(dict(reason.facts)) if reason else ""
+    return filled(_WORDS[reason.code], dict(reason.facts)) if reason else ""
