@@ -12,6 +12,7 @@ from bot.models import Alarm, AlarmAct, AlarmKind, SkipReason
 from bot.services.contracts.destination import NoticeButton
 from bot.texts import alarms as words
 from bot.texts.alarm_words import REMOVABLE, is_to_press_start
+from bot.texts.skips import SPOILED
 
 _RESTORABLE = (SkipReason.MISSING, SkipReason.GONE, SkipReason.DAMAGED, SkipReason.EMPTY, SkipReason.NOT_A_DATABASE)
 
@@ -59,7 +60,8 @@ def _mends(alarm: Alarm) -> tuple[tuple[str, AlarmAct, str] | tuple[str, AlarmAc
         case AlarmKind.STALE:
             return ((words.RESUME, AlarmAct.RESUME, "primary") if alarm.fact("paused by") else _back_up(),)
         case AlarmKind.RUN if alarm.all("name"):
-            return (again, (words.SHOW, AlarmAct.SHOW))
+            show = (words.SHOW, AlarmAct.SHOW, "primary")
+            return (show, again[:2]) if {*alarm.all("reason")} <= SPOILED else (again, show[:2])
         case AlarmKind.RUN:
             return (again,)
         case AlarmKind.UNREACHABLE if is_to_press_start(alarm):

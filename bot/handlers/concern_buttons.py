@@ -9,11 +9,12 @@ from aiogram.enums import ButtonStyle
 from bot.handlers.databases import OfDatabase
 from bot.handlers.drawing.keyboards import Databases, Go, Resume, Row, Run, ScreenName, button
 from bot.handlers.picture_buttons import database_key
-from bot.models import Reachability, Status
+from bot.models import Backup, Delivery, Reachability, Status
 from bot.services.status.verdict import Concern, ConcernKind
 from bot.texts.alarm_words import TO_START
 from bot.texts.alarms import BACK_UP, INVITE, RESUME, SHOW
 from bot.texts.markup import shortened
+from bot.texts.skips import SPOILED
 
 
 def concern_row(
@@ -32,17 +33,40 @@ def concern_row(
     return row
 
 
+def database_row(names: Sequence[str]) -> Row:
+    """Return the button that leads to the database in trouble, or to all where there are several."""
+    if len(names) != 1:
+        return [button(SHOW, Databases(page=0), ButtonStyle.PRIMARY)]
+    one = OfDatabase(key=database_key(names[0]), page=0)
+    return [button(f"🗄 {shortened(names[0], 30)} ›", one, ButtonStyle.PRIMARY)]
+
+
+def invitation_row(deliveries: Sequence[Delivery]) -> Row:
+    """Return the button that makes an invitation, where a person is owed a backup who has to open the bot."""
+    owed = [one for one in deliveries if not one.state.settled and one.recipient.is_private]
+    return _invite() if any(one.reason.code in TO_START for one in owed) else []
+
+
+def _invite() -> Row:
+    return [button(INVITE, Go(place=ScreenName.INVITATION), ButtonStyle.PRIMARY)]
+
+
+def _spoiled_names(backup: Backup) -> tuple[str, ...]:
+    """Return what a run that came to nothing found, where no other run mends that: files that are damaged or empty."""
+    spoiled = bool(backup.skipped) and {record.reason for record in backup.skipped} <= SPOILED
+    return tuple(record.name for record in backup.skipped) if spoiled else ()
+
+
 def _mend(concern: Concern, status: Status, screen: ScreenName, *, to_start: bool) -> Row:
     known = [name for name in concern.names if any(one.name == name for one in status.databases)]
     match concern.kind:
         case ConcernKind.DATABASES | ConcernKind.UNCHECKED | ConcernKind.NEW | ConcernKind.SHRUNKEN:
-            if len(known) == 1:
-                one = OfDatabase(key=database_key(known[0]), page=0)
-                return [button(f"🗄 {shortened(known[0], 30)} ›", one, ButtonStyle.PRIMARY)]
-            return [button(SHOW, Databases(page=0), ButtonStyle.PRIMARY)] if screen is ScreenName.HEALTH else []
+            return database_row(known) if len(known) == 1 or screen is ScreenName.HEALTH else []
+        case ConcernKind.FAILED if status.latest is not None and (lost := _spoiled_names(status.latest)):
+            return database_row(lost)
         case ConcernKind.FAILED | ConcernKind.INTERRUPTED | ConcernKind.STALE if screen is not ScreenName.MENU:
             return [button(BACK_UP, Run(), ButtonStyle.PRIMARY)]
         case ConcernKind.DELIVERY | ConcernKind.FIRST if to_start:
-            return [button(INVITE, Go(place=ScreenName.INVITATION), ButtonStyle.PRIMARY)]
+            return _invite()
         case _:
             return []

@@ -64,8 +64,11 @@ class BackupScreens:
     async def one(self, backup_id: int, page: int) -> Screen:
         """Draw one backup; Back leads to `page`. Raises `NotFoundError`."""
         seen = await self.manager.details(backup_id)
-        names = names_of((await self.manager.status()).recipients)
-        return Screen(history_texts.details(seen, self.clock(), self.timezone, names), buttons.backup(seen, page))
+        status = await self.manager.status()
+        skipped = {record.name for record in seen.backup.skipped}
+        lacking = [one for one in status.databases if one.trouble and one.name in skipped]
+        text = history_texts.details(seen, self.clock(), self.timezone, names_of(status.recipients), lacking)
+        return Screen(text, buttons.backup(seen, page, [one.name for one in lacking]))
 
 
 async def open_history(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from aiogram.enums import ButtonStyle
@@ -9,6 +10,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
+from bot.handlers.concern_buttons import database_row, invitation_row
 from bot.handlers.drawing.keyboards import (
     TO_MENU,
     BackupAct,
@@ -45,8 +47,11 @@ def history(page: BackupPage, labels: list[str]) -> InlineKeyboardMarkup:
     return keyboard(*rows, pages, [button("🔄 Refresh", History(page=page.page))], TO_MENU)
 
 
-def backup(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
-    """Return what can be done with one backup: nothing that would be refused anyway."""
+def backup(details: BackupDetails, page: int, lacking: Sequence[str] = ()) -> InlineKeyboardMarkup:
+    """Return what can be done with one backup: nothing that would be refused anyway.
+
+    `lacking` are the databases that it does not hold and that are in trouble to this day: their screens come first.
+    """
     here = details.backup
 
     def does(act: BackupAct) -> OfBackup:
@@ -61,12 +66,15 @@ def backup(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
     restore = (
         [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if details.restorable else []
     )
+    invite = invitation_row(details.deliveries) if here.on_disk else []  # what is gone nobody can be sent
+    mend = database_row(lacking) if lacking else invite
     if not here.on_disk:
-        return keyboard(restore, [note] if here.proven else None, copies, back)
+        return keyboard(mend, restore, [note] if here.proven else None, copies, back)
     pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
     delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
     return keyboard(
-        [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
+        mend,
+        [button("📤 Send it to me again", does(BackupAct.SEND), None if mend else ButtonStyle.PRIMARY)],
         restore,
         [pin, note] if here.pinned else [pin, note, delete],
         copies,

@@ -13,7 +13,7 @@ from bot.texts.losses import loss_line, losses_of
 from bot.texts.markup import person, plain_names, shortened
 from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
-from bot.texts.skips import full_disk, skip_words
+from bot.texts.skips import RESTORE_ALL, full_disk, skip_words
 from bot.texts.surroundings import AlarmWords
 from bot.words.causes import in_full
 from bot.words.drills import result_words
@@ -40,7 +40,7 @@ def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     if troubles:
         full = set(troubles.values()) == {SkipReason.NO_SPACE} and bool(_figures(alarm))
         what = f"No database could be backed up{'' if full else f': {_by_cause(troubles)}'}.{_figures(alarm)}"
-        mend = _mend_all(set(troubles.values()))
+        mend = _mend_all(set(troubles.values()), several=len(troubles) > 1)
     elif alarm.fact("code") == "nothing":
         what, mend = "The setting DATABASES matches no file.", "Put the files back, or correct it."
     elif alarm.fact("code") == "no-space":
@@ -238,9 +238,11 @@ def _figures(alarm: Alarm) -> str:
     return f" The disk is full: {figures}." if figures else ""
 
 
-def _mend_all(reasons: Collection[str]) -> str:
+def _mend_all(reasons: Collection[str], *, several: bool) -> str:
     if {*reasons} <= REMOVABLE:
         return f"{_IN_COMMON} Put the files back, then try again."
+    if several and {*reasons} == {SkipReason.DAMAGED}:
+        return RESTORE_ALL
     return skip_words(*reasons).mend if len(reasons) == 1 else "Mend that, then try again."
 
 

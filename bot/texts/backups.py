@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.errors import NothingToBackUpError
 from bot.models import (
     FROM_THE_CHAT,
+    OTHER,
     BackedUp,
     Backup,
     BackupState,
@@ -75,8 +76,9 @@ def contents(backup: Backup) -> str:
 def checked_contents(backup: Backup) -> str:
     """Return the same, and that all of it is checked; what is not is among the remarks."""
     unchecked = any(database.verdict is not Verdict.OK for database in backup.databases)
-    number = f" {len(backup.databases)}" if backup.skipped and len(backup.databases) > 1 else ""
-    return contents(backup) + ("" if unchecked or not backup.databases else f", all{number} checked")
+    number = len(backup.databases)
+    every = "all" if not backup.skipped else f"all {number}" if number > 1 else "it is"
+    return contents(backup) + ("" if unchecked or not backup.databases else f", {every} checked")
 
 
 def database_line(database: BackedUp, losses: Sequence[Loss] = ()) -> str:
@@ -117,11 +119,17 @@ def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int
     full = [record for record in skipped if record.reason is SkipReason.NO_SPACE]
     shared = full if len(full) > 1 else []
     lines = [
-        f"❌ <b>{name(record.name)}</b>: {text(in_full(record.why), detail) if detail else record.reason}"
+        f"❌ <b>{name(record.name)}</b>: {text(_why_skipped(record), detail) if detail else record.reason}"
         for record in skipped
         if record not in shared
     ]
     return FittedList((*([_cause(skip_words(SkipReason.NO_SPACE).state, shared)] if shared else []), *lines), most)
+
+
+def _why_skipped(record: SkippedRecord) -> str:
+    """Return what befell a database, as plain text; of a damaged one in plain words, and then in SQLite's."""
+    said = "" if record.why.code == OTHER else next((value for fact, value in record.why.facts if fact == "said"), "")
+    return f"the file is damaged ({said})" if said and record.reason is SkipReason.DAMAGED else in_full(record.why)
 
 
 def failed_words(backup: Backup) -> str:
@@ -156,7 +164,9 @@ def check_verdict(backup: Backup) -> str:
     if unchecked:
         return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was read back and compared"
     same = sum(database.checked_at is not None for database in backup.databases)
-    which = f"{same} of {len(backup.databases)} databases are" if same < len(backup.databases) else "all databases are"
+    number = len(backup.databases)
+    every = "all databases are" if not backup.skipped else f"all {number} are" if number > 1 else "it is"
+    which = f"{same} of {number} databases are" if same < number else every
     earlier = f" ({which} unchanged since an earlier one)" if same else ""
     return f"🔎 {'Integrity' if full else 'Quick'} check{earlier}, archive read back and compared"
 

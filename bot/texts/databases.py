@@ -13,7 +13,7 @@ from bot.texts.alarms import RESTORE
 from bot.texts.losses import loss_line, losses_of
 from bot.texts.markup import FittedList, compose, name, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, rows_in
-from bot.texts.skips import cause_of
+from bot.texts.skips import cause_of, full_disk, skip_words
 from bot.texts.verdict import CONDITION_ICONS
 
 _FEW = 6
@@ -65,6 +65,9 @@ def summary(status: Status) -> FittedList:
             lines.append(f"{mark} {count(len(some), 'database')} backed up and checked, {size}")
         else:
             shared = cause if len(some) == 1 else cause.replace("the file is ", "the files are ")
+            if status.latest is not None and {one.skipped for one in some} == {SkipReason.NO_SPACE}:
+                lack = full_disk([record.why.facts for record in status.latest.skipped])
+                shared = ", ".join(filter(None, (shared, lack)))
             said = {DatabaseStanding.NEW: "not backed up yet", DatabaseStanding.RETIRED: "no longer in DATABASES"}.get(
                 place, shared
             )
@@ -105,8 +108,10 @@ def databases(status: Status) -> str:
     else:
         mark, said = backed_up(status)
         state = f"{mark} {sentence(said)}"
-    press = "Press one to see its backups, or to restore it." if status.latest_proven is not None else None
-    return compose("🗄 <b>Databases</b>", state, press)
+    full = {one.skipped for one in here} == {SkipReason.NO_SPACE}
+    mend = f"💡 {skip_words(SkipReason.NO_SPACE).mend}" if full else None
+    press = f"Press one to see its backups{'' if full else ', or to restore it'}."
+    return compose("🗄 <b>Databases</b>", state, mend, press if status.latest_proven is not None else None)
 
 
 def backed_up(status: Status) -> tuple[str, str]:
@@ -118,7 +123,8 @@ def backed_up(status: Status) -> tuple[str, str]:
     mark = CONDITION_ICONS[max((database_condition(one, status) for one in here), default=Condition.GOOD)]
     some = [one.name for one, place in zip(here, places, strict=True) if place is worst]
     if here and not held:
-        return mark, f"none of {len(here)} backed up" if len(here) > 1 else "not backed up"
+        older = " now; older backups are there" if {*places} == {worst} and any(one.last for one in here) else ""
+        return mark, (f"none of {len(here)} backed up" if len(here) > 1 else "not backed up") + older
     number = f"{held} of {len(here)} " if held < len(here) else f"all {held} " if held > 1 else ""
     said = f"{number}backed up and checked"
     tails = {

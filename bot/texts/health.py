@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import date_time, zone_name
 from bot.models import AlarmKind, BackupState, Condition, Drill, Health, Reachability, Recipient, ServiceState, Status
-from bot.services.status.verdict import SLOW, SOON_FULL, DatabaseStanding, backup_condition, measured_concerns, standing
+from bot.services.status.verdict import (
+    SLOW,
+    SOON_FULL,
+    DatabaseStanding,
+    backup_condition,
+    is_out_of_space,
+    measured_concerns,
+    standing,
+)
 from bot.texts.backups import names_of, trouble_of, who
 from bot.texts.databases import backed_up
 from bot.texts.load import much
@@ -15,7 +23,7 @@ from bot.texts.markup import FittedList, by_name, compose, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.schedule_words import in_words
-from bot.texts.status import cut_off_lines
+from bot.texts.status import alarms_line, cut_off_lines
 from bot.texts.verdict import CONDITION_ICONS, headline, mend_line
 from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
@@ -43,7 +51,7 @@ def health(health: Health, timezone: ZoneInfo) -> str:
         much(health.load, offer="Every 6 h instead? ⚙️ Settings → Schedule"),
         cut_off_lines(status),
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
-        f"🚨 {count(len(status.alarms), 'open alarm')}, see Backup Status" if len(status.alarms) > 1 else None,
+        alarms_line(status, timezone),
         "",
         f"<i>Measured at {now.astimezone(timezone):%H:%M:%S} {zone_name(timezone)}</i>",
     )
@@ -132,7 +140,8 @@ def _disk(health: Health) -> str:
     free = f"{human_size(health.disk_free)} free of {human_size(health.disk_total)}"
     days = health.days_until_full
     if any(alarm.kind == AlarmKind.DISK for alarm in health.status.alarms):
-        return f"{CONDITION_ICONS[Condition.WRONG]} Disk nearly full: {free} · {archives}"
+        full = is_out_of_space(health.status)
+        return f"{CONDITION_ICONS[Condition.WRONG]} Disk {'' if full else 'nearly '}full: {free} · {archives}"
     if days is None:
         return f"✅ Disk: {free} · {archives}"
     left = "less than a day" if days < 1 else f"about {count(int(days), 'day')}" if days < 365 else "over a year"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
-from bot.models import Backup, BackupDetails, BackupPage, BackupState, Recipient
+from bot.models import Backup, BackupDetails, BackupPage, BackupState, DatabaseStatus, Recipient
 from bot.services.catalogue.newest import is_ahead
 from bot.texts.backups import (
     STATE_ICONS,
@@ -29,6 +29,7 @@ from bot.texts.backups import (
     unchanged_line,
 )
 from bot.texts.markup import FittedList, compose, folded, name, sentence, text
+from bot.texts.markup import names as fitted_names
 from bot.texts.measures import count, human_size, local_day, moment
 from bot.texts.restore_points import drill_lines
 from bot.words.causes import sentence_of
@@ -95,9 +96,16 @@ def _marks(backup: Backup, *, by_rule: bool) -> tuple[str, ...]:
 
 
 def details(
-    details: BackupDetails, now: datetime, timezone: ZoneInfo, names: Mapping[Recipient, str] | None = None
+    details: BackupDetails,
+    now: datetime,
+    timezone: ZoneInfo,
+    names: Mapping[Recipient, str] | None = None,
+    lacking: Sequence[DatabaseStatus] = (),
 ) -> str:
-    """Return one backup in full: state, databases with their verdicts, who has it, and how long it stays."""
+    """Return one backup in full: state, databases with their verdicts, who has it, and how long it stays.
+
+    `lacking` are the databases that it does not hold and that are in trouble to this day.
+    """
     backup = details.backup
     pinned = " · 📌 pinned" if backup.pinned else ""
     state = state_words(backup, details.deliveries, names)
@@ -111,6 +119,7 @@ def details(
         *(_held(backup) if backup.proven else ()),
         "",
         skipped_lines(backup.skipped),
+        FittedList(_last_copies(lacking, now, timezone), 4),
         database_lines(backup),
         "",
         f"📬 {sentence(delivered_to(details.deliveries, names))}" if details.deliveries else None,
@@ -118,6 +127,18 @@ def details(
         FittedList(drill_lines(details.drills[:1], timezone), 1),
         _retention(details, now, timezone) if backup.proven else None,
         _archive(details) if backup.proven else None,
+    )
+
+
+def _last_copies(lacking: Sequence[DatabaseStatus], now: datetime, timezone: ZoneInfo) -> tuple[str, ...]:
+    """Return which backup holds the last good copy of each, those in one backup in one line."""
+    held: dict[int, tuple[Backup, list[str]]] = {}
+    for one in lacking:
+        if one.last is not None:
+            held.setdefault(one.last.id, (one.last, []))[1].append(one.name)
+    return tuple(
+        f"🛟 Last good copy of {fitted_names(some, 3)}: backup {last.id} ({moment(last.started_at, now, timezone)})"
+        for last, some in held.values()
     )
 
 

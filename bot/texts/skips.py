@@ -20,6 +20,7 @@ class SkipWords:
 
 
 _RESTORE = "Restore it from its last backup: you see first what that changes."
+RESTORE_ALL = "Restore them from their last backups: you see first what that changes."
 _GONE = "Put it back, restore it, or say that it was removed on purpose: its backups stay."
 _PERMISSIONS = "Run the courier as the same user as its program, or let it read the file and write to its folder."
 _UNKNOWN = SkipWords("not readable", "It could not be copied.", "Try again; the log file says what happened.")
@@ -74,10 +75,14 @@ SKIPS = {
         "Try again. Whatever writes it should write another file and rename that.",
     ),
     SkipReason.NO_SPACE: SkipWords(
-        "without room", "The disk is full: there was no room for a copy of it.", "Free some space, then try again."
+        "without room", "The disk is full: there was no room for a copy of it.", "Free some space, then back up again."
     ),
     SkipReason.FAILED: _UNKNOWN,
 }
+
+
+SPOILED = frozenset({SkipReason.DAMAGED, SkipReason.EMPTY, SkipReason.NOT_A_DATABASE})
+"""What another backup does not mend: the file itself is the trouble."""
 
 
 def full_disk(figures: Sequence[Facts]) -> str:

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
 from bot.models import FROM_THE_CHAT, Alarm, AlarmKind, BackupState, Override, Recipient, Status
-from bot.services.status.verdict import backup_condition
+from bot.services.status.verdict import ConcernKind, backup_condition, concerns_of, is_out_of_space
+from bot.texts.alarm_words import words_of
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import delivered_to, names_of, owed_lines, seal_line, trouble_of, unchanged_line, who
 from bot.texts.databases import summary
-from bot.texts.markup import FittedList, by_name, compose, plain_names, sentence, shortened, text
+from bot.texts.markup import FittedList, by_name, compose, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
@@ -30,6 +31,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         "📊 <b>Backup Status</b>",
         headline(status, timezone),
         text(status.state_reason, 300) if status.state_reason and not status.is_paused else None,
+        mend_line(status, timezone) if _newest_failed(status) else None,  # an alarm shown below says its own
         "",
         *open_alarms(others, now, timezone),
         cut_off_lines(status),
@@ -44,6 +46,10 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         _rates(status) if status.week.total else None,
         f"<i>As of {_clock(now, timezone)} {zone_name(timezone)}</i>",
     )
+
+
+def _newest_failed(status: Status) -> bool:
+    return any(concern.kind is ConcernKind.FAILED for concern in concerns_of(status)[:1])
 
 
 def _told_below(alarm: Alarm, status: Status) -> bool:
@@ -61,6 +67,8 @@ def _told_below(alarm: Alarm, status: Status) -> bool:
             return any(one.recipient.address == alarm.subject and one.parked_reason for one in status.recipients)
         case AlarmKind.DRILL:
             return status.last_drill is not None and not status.last_drill.ok
+        case AlarmKind.DISK:
+            return is_out_of_space(status)
     return False
 
 
@@ -172,6 +180,14 @@ def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
     return f"⏸ Paused by {by_name(paused.set_by)} {age(paused.set_at, now)}, {until}"
 
 
+def alarms_line(status: Status, timezone: ZoneInfo) -> str | None:
+    """Return which alarms are open, where there are several; a full disk that a backup failed for is one thing."""
+    full = is_out_of_space(status)
+    told = [one for one in status.alarms if not (full and one.kind == AlarmKind.DISK)]
+    titles = [words_of(one, status.now, timezone).title for one in told]
+    return f"🚨 {count(len(titles), 'open alarm')}: {names(titles, 3, 60)}" if len(titles) > 1 else None
+
+
 def cut_off_lines(status: Status) -> FittedList:
     """Return what restores that were cut off have left, and what to do."""
     return FittedList(tuple(f"🚨 {text(sentence, 600)}" for sentence in status.cut_off), 2)
@@ -228,7 +244,6 @@ def _glance(status: Status, timezone: ZoneInfo) -> tuple[str | None, ...]:
 
 def backup_menu(status: Status, timezone: ZoneInfo) -> str:
     """Return the text over the backup menu: the state in a few words, so that most visits end here."""
-    alarms = count(len(status.alarms), "open alarm")
     return compose(
         "💾 <b>Database Backup</b>",
         headline(status, timezone),
@@ -236,6 +251,6 @@ def backup_menu(status: Status, timezone: ZoneInfo) -> str:
         None if status.paused is None else _paused(status.paused, status.now),
         *_glance(status, timezone),
         unreached_lines(status, most=2),
-        f"🚨 {alarms}, see Backup Status" if len(status.alarms) > 1 else None,
+        alarms_line(status, timezone),
         "🚨 A restore was cut off: see Backup Status" if status.cut_off else None,
     )

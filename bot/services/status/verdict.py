@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from bot.models import AlarmKind, BackupState, Condition, DatabaseStatus, DeliveryState, Health, Status, Verdict
+from bot.errors import NoSpaceError
+from bot.models import (
+    AlarmKind,
+    BackupState,
+    Condition,
+    DatabaseStatus,
+    DeliveryState,
+    Health,
+    SkipReason,
+    Status,
+    Verdict,
+)
 
 SOON_FULL = 7
 """Days until the disk is full from which on somebody should look at it."""
@@ -110,6 +121,16 @@ def backup_condition(status: Status) -> Condition:
 def delivery_condition(status: Status) -> Condition:
     """Judge who has the newest good backup."""
     return max((Condition.GOOD, *(concern.condition for concern in _delivery(status))))
+
+
+def is_out_of_space(status: Status) -> bool:
+    """Tell whether the newest run failed for a full disk, beside which "nearly full" would be another story."""
+    latest = status.latest
+    if latest is None or latest.state is not BackupState.FAILED:
+        return False
+    return {record.reason for record in latest.skipped} == {
+        SkipReason.NO_SPACE
+    } or latest.error_code == NoSpaceError.code
 
 
 def standing(database: DatabaseStatus, status: Status) -> DatabaseStanding:
