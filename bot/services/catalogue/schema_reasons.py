@@ -258,6 +258,12 @@ UNOPENED_IS_NO_NOTE = (
     " no key here opens it: it is kept, and counts as no backup until it is opened.'",
 )
 
+# That a backup is a safety copy, its trigger says.
+SAFETY_IS_NO_NOTE = (
+    "UPDATE backups SET note = '' WHERE trigger = 'safety' AND (note = 'what was there before a restore'"
+    " OR note GLOB 'shortly before a restore; backup [0-9]* has all of it and more')",
+)
+
 _ROLLED_BACK = "Its application had crashed in the middle of a write: the hot journal was rolled back."
 _UNLISTED = "Its rows are not listed by table: the names of its tables alone would be larger than a manifest may be."
 _RULE = "Rows break a rule of their table: "

@@ -165,7 +165,6 @@ class SafetyCopies:
             archive, manifest = await writing.complete(reports)
         await record_stored(context.catalogue, backup_id, archive, manifest)
         await backups.set_keep_until(backup_id, started_at + SAFETY_KEPT)
-        await backups.set_note(backup_id, "what was there before a restore")
         return await backups.get(backup_id)
 
     async def stored(self) -> None:
@@ -271,10 +270,6 @@ class SafetyCopies:
         self._waited_for = True
         backup = await self._store(found, Abort())
         if self.backup is not None:
-            backups = self._context.catalogue.backups
-            await backups.set_keep_until(self.backup.id, None)
-            await backups.set_note(
-                self.backup.id, f"shortly before a restore; backup {backup.id} has all of it and more"
-            )
+            await self._context.catalogue.backups.set_keep_until(self.backup.id, None)
         self.backup = backup
         return stored

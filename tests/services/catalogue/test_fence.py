@@ -70,6 +70,9 @@ async def test_what_is_recorded_are_codes_that_the_words_know(tmp_path: Path) ->
         ).fetchall()
         warnings = catalogue.execute("SELECT value FROM backed_up, json_each(warnings)").fetchall()
         actions = catalogue.execute("SELECT action, facts FROM audit").fetchall()
+        notes = {note for (note,) in catalogue.execute("SELECT note FROM backups")}
+        assert catalogue.execute("SELECT count(*) FROM backups WHERE trigger = 'safety'").fetchone()[0]
+    assert notes == {"", "before the great migration"}  # those of people
     told: list[tuple[Any, list[Any]]] = [(CAUSES, json.loads(why)) for (why,) in [*reasons, *warnings] if why]
     told += [(ACTIONS, [action, *json.loads(facts)]) for action, facts in actions]
     assert {"empty", "no sqlite", "missing", "check failed", "no match", "folder"} <= {code for _, (code, *_) in told}

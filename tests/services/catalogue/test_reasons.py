@@ -13,6 +13,7 @@ from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
 from bot.services.catalogue.schema_reasons import (
     REASONS_OF_BACKUPS,
     REASONS_OF_SKIPS,
+    SAFETY_IS_NO_NOTE,
     UNOPENED_IS_NO_NOTE,
     WARNINGS_OF_DATABASES,
 )
@@ -176,6 +177,21 @@ async def test_that_no_key_opens_an_archive_is_no_note(path: Path) -> None:
     async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
         backups = sorted(await catalogue.backups.select(), key=lambda one: one.id)
     assert [(one.note, one.unopened) for one in backups] == [(note, not sha256) for _, sha256, note in told]
+
+
+async def test_a_safety_copy_has_no_note_of_ours(path: Path) -> None:
+    """To the letter what an earlier version wrote goes; what a person wrote stays, also of another backup."""
+    ours, again = "what was there before a restore", "shortly before a restore; backup 12 has all of it and more"
+    told = [(ours, "safety", ""), (again, "safety", ""), (f"{ours}!", "safety", f"{ours}!"), (ours, "command", ours)]
+    with closing(at_step_before(path, SAFETY_IS_NO_NOTE)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO backups (started_at, trigger, requested_by, state, note)"
+            " VALUES ('2026-01-01T00:00:00.000000+00:00', ?, 'Ann', 'stored', ?)",
+            [(trigger, note) for note, trigger, _ in told],
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        backups = sorted(await catalogue.backups.select(), key=lambda one: one.id)
+    assert [one.note for one in backups] == [note for _, _, note in told]
 
 
 async def test_what_is_to_be_known_of_databases_is_known_by_codes(path: Path) -> None:
