@@ -125,7 +125,9 @@ def databases_screen(status: Status, page: int) -> Screen:
         [button(texts.database_label(one, status), OfDatabase(key=database_key(one.name), page=page))] for one in shown
     ]
     pages = turn_pages(page, lambda number: Databases(page=number), more=more)
-    return Screen(texts.databases(status), keyboard(*rows, pages, TO_MENU))
+    stale = texts.all_too_old(status) and not status.is_paused
+    mend = [button(BACK_UP, Run(), ButtonStyle.PRIMARY)] if stale else []
+    return Screen(texts.databases(status), keyboard(mend, *rows, pages, TO_MENU))
 
 
 def _require(status: Status, key: str) -> DatabaseStatus:

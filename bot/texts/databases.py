@@ -14,10 +14,12 @@ from bot.texts.losses import loss_line, losses_of
 from bot.texts.markup import FittedList, compose, name, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, rows_in
 from bot.texts.skips import cause_of, full_disk, skip_words
-from bot.texts.verdict import CONDITION_ICONS
+from bot.texts.verdict import CONDITION_ICONS, stale_line
 
 _FEW = 6
 """Up to so many good databases are named on Backup Status; more are a number."""
+
+_TAKEN_OUT = "taken out of DATABASES, so not backed up any more; older backups stay"
 
 _OTHER_ICONS = {DatabaseStanding.NEW: "▫️", DatabaseStanding.RETIRED: "▪️"}
 
@@ -68,9 +70,7 @@ def summary(status: Status) -> FittedList:
             if status.latest is not None and {one.skipped for one in some} == {SkipReason.NO_SPACE}:
                 lack = full_disk([record.why.facts for record in status.latest.skipped])
                 shared = ", ".join(filter(None, (shared, lack)))
-            said = {DatabaseStanding.NEW: "not backed up yet", DatabaseStanding.RETIRED: "no longer in DATABASES"}.get(
-                place, shared
-            )
+            said = {DatabaseStanding.NEW: "not backed up yet", DatabaseStanding.RETIRED: _TAKEN_OUT}.get(place, shared)
             lines.append(f"{mark} {_named(some)}: {text(said, 140)}")
     return FittedList(tuple(lines), 12)
 
@@ -99,7 +99,7 @@ def databases(status: Status) -> str:
     if not status.databases:
         return "🗄 <b>Databases</b>\nDATABASES names no file yet."
     places = {standing(one, status) for one in here}
-    old = status.latest_proven if places == {DatabaseStanding.OLD} else None
+    old = status.latest_proven if all_too_old(status) else None
     if old is not None:
         mark = CONDITION_ICONS[database_condition(here[0], status)]
         state = f"{mark} {count(len(here), 'database')}, last backed up {age(old.started_at, status.now)}: too old"
@@ -109,9 +109,15 @@ def databases(status: Status) -> str:
         mark, said = backed_up(status)
         state = f"{mark} {sentence(said)}"
     full = {one.skipped for one in here} == {SkipReason.NO_SPACE}
-    mend = f"💡 {skip_words(SkipReason.NO_SPACE).mend}" if full else None
+    mend = f"💡 {skip_words(SkipReason.NO_SPACE).mend}" if full else stale_line(status) if old is not None else None
     press = f"Press one to see its backups{'' if full else ', or to restore it'}."
     return compose("🗄 <b>Databases</b>", state, mend, press if status.latest_proven is not None else None)
+
+
+def all_too_old(status: Status) -> bool:
+    """Tell whether nothing is the matter with the databases but that no backup was made for too long."""
+    places = {standing(one, status) for one in status.databases if not one.retired}
+    return places == {DatabaseStanding.OLD} and status.latest_proven is not None
 
 
 def backed_up(status: Status) -> tuple[str, str]:
@@ -192,7 +198,7 @@ def _state(database: DatabaseStatus, status: Status) -> str:
         case DatabaseStanding.GOOD:
             return "Backed up and checked"
         case DatabaseStanding.RETIRED:
-            return "DATABASES names it no more"
+            return sentence(_TAKEN_OUT)
 
 
 def _backup(wanted: str, backup: Backup, now: datetime, timezone: ZoneInfo) -> str:

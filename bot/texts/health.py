@@ -19,6 +19,7 @@ from bot.services.status.verdict import (
 from bot.texts.backups import names_of, trouble_of, who
 from bot.texts.databases import backed_up
 from bot.texts.load import much
+from bot.texts.losses import shrunken_tail
 from bot.texts.markup import FittedList, by_name, compose, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
@@ -98,7 +99,8 @@ def _last_good(health: Health) -> str:
     # What it lacks is told of the databases below; it is good for what it holds.
     partly = incomplete or bool(proven.shrunken)
     mark = "⚠️" if partly and not status.stale else CONDITION_ICONS[backup_condition(status)]
-    return f"{mark} Backups: {trouble}{age(proven.started_at, status.now)}{old}{', incomplete' if incomplete else ''}"
+    partial = ", incomplete" if incomplete else shrunken_tail(proven)
+    return f"{mark} Backups: {trouble}{age(proven.started_at, status.now)}{old}{partial}"
 
 
 def _databases(status: Status) -> str | None:

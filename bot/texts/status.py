@@ -13,6 +13,7 @@ from bot.texts.alarm_words import words_of
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import delivered_to, names_of, owed_lines, seal_line, trouble_of, unchanged_line, who
 from bot.texts.databases import summary
+from bot.texts.losses import shrunken_tail
 from bot.texts.markup import FittedList, by_name, compose, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
@@ -31,7 +32,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         "📊 <b>Backup Status</b>",
         headline(status, timezone),
         text(status.state_reason, 300) if status.state_reason and not status.is_paused else None,
-        mend_line(status, timezone) if _newest_failed(status) else None,  # an alarm shown below says its own
+        mend_line(status, timezone) if _needs_a_backup(status) else None,  # an alarm shown below says its own
         "",
         *open_alarms(others, now, timezone),
         cut_off_lines(status),
@@ -48,8 +49,8 @@ def status(status: Status, timezone: ZoneInfo) -> str:
     )
 
 
-def _newest_failed(status: Status) -> bool:
-    return any(concern.kind is ConcernKind.FAILED for concern in concerns_of(status)[:1])
+def _needs_a_backup(status: Status) -> bool:
+    return any(concern.kind in (ConcernKind.FAILED, ConcernKind.STALE) for concern in concerns_of(status)[:1])
 
 
 def _told_below(alarm: Alarm, status: Status) -> bool:
@@ -142,7 +143,8 @@ def last_good_line(status: Status, timezone: ZoneInfo) -> str:
     whole, size = len(proven.databases), human_size(proven.archive_bytes)
     held = f"{whole} of {whole + len(proven.skipped)} databases" if proven.skipped else count(whole, "database")
     icon = "⚠️" if proven.skipped or proven.shrunken else "✅"
-    return f"{icon} {words} {when}, {moment(proven.started_at, now, timezone)}: {held}, {size} packed"
+    packed = f"{size} packed{shrunken_tail(proven)}"
+    return f"{icon} {words} {when}, {moment(proven.started_at, now, timezone)}: {held}, {packed}"
 
 
 def _why_none(status: Status, timezone: ZoneInfo) -> str:

@@ -54,14 +54,24 @@ def verdict(status: Status, timezone: ZoneInfo, concerns: Sequence[Concern] | No
 
 
 def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
-    """Return what helps against what is worst, where an alarm says it and no button does it; else None."""
+    """Return what helps against what is worst, where it can be said and no button does it; else None."""
     worst = next(iter(concerns_of(status)), None)
+    if worst is not None and worst.kind is ConcernKind.STALE:
+        return stale_line(status)
     if worst is None or worst.kind not in (ConcernKind.ALARM, ConcernKind.DISK, ConcernKind.FAILED):
         return None
     key = AlarmKind.RUN if worst.kind is ConcernKind.FAILED else worst.names[0]
     alarm = next((alarm for alarm in status.alarms if alarm.key == key), None)
     mend = words_of(alarm, status.now, timezone).mend if alarm is not None else ""
     return f"💡 {text(mend, 300)}" if mend else None
+
+
+def stale_line(status: Status) -> str | None:
+    """Return what to do where no backup was made for too long; None in a pause, which Resume ends."""
+    if status.is_paused:
+        return None
+    off = "Was the machine off or asleep? " if status.missed and status.off is None else ""
+    return f"💡 {off}Make a backup now; if that fails, it says why."
 
 
 def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:

@@ -426,7 +426,7 @@ def test_a_database_that_is_configured_no_longer_is_no_trouble() -> None:
     retired = DatabaseStatus(name="old.db", path="/srv", bytes=None, last=last, verdict=Verdict.OK, retired=True)
     seen = samples.status(databases=(retired, *samples.status().databases))
     lines = [line for line in plain(status_texts.status(seen, ZONE)).splitlines() if ".db" in line]
-    assert lines[-1] == "▪️ old.db: no longer in DATABASES"
+    assert lines[-1] == "▪️ old.db: taken out of DATABASES, so not backed up any more; older backups stay"
     assert "old.db" not in plain(health_texts.health(samples.health(status=seen), ZONE))
 
 
