@@ -20,6 +20,7 @@ from bot.services.archive.verify import verify_archive
 from bot.services.catalogue import CATALOGUE_NAME
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
+from bot.words.drills import result_words
 from tests.world.clock import StandingClock
 from tests.world.databases import damage, make_database, members_of, rows_in, write_env
 from tests.world.values import NOON
@@ -256,7 +257,7 @@ async def test_what_is_called_proven_can_be_read_again_whatever_it_holds(opened,
     assert read_manifest(archive).databases == backup.databases
     assert {entry.name: bool(entry.rows) for entry in backup.databases} == {"wide.db": False, "good.db": True}
     await verify_archive(archive, expected_sha256=backup.archive_sha256, abort=Abort())
-    assert "restored and checked" in await courier.drills.prove(archive, backup)
+    assert "restored and checked" in result_words(await courier.drills.prove(archive, backup))
 
 
 async def test_an_archive_that_no_restore_would_take_is_not_called_a_backup(
