@@ -13,8 +13,7 @@ MUCH = 3
 class ChatLoad:
     """The files and bytes of a day in each chat, when every run sends an archive of so many bytes and volumes.
 
-    `at_most` is said of an archive that has yet
-    to be made: no more than the databases have.
+    `at_most` is said of an archive that has yet to be made: no more than the databases have.
     """
 
     archive_bytes: int
