@@ -20,7 +20,7 @@ from bot.services.catalogue.faults import broken, explain, explained
 from bot.services.catalogue.place import OpenedFile, begin_anew, make_private, put_in_place
 from bot.services.catalogue.values import as_column, from_row
 from bot.services.concurrency.nursery import settled
-from bot.services.snapshot.source import uri_of
+from bot.services.snapshot.source import open_connection, uri_of
 
 BUSY_SECONDS = 10.0
 _PRAGMAS = (
@@ -240,7 +240,7 @@ async def _open(path: Path, clock: Clock, mode: str) -> CatalogueConnection:
 
 
 async def _database(path: Path, mode: str) -> aiosqlite.Connection:
-    database = await aiosqlite.connect(uri_of(path, mode=mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    database = await open_connection(uri_of(path, mode=mode), patience=BUSY_SECONDS)
     database.row_factory = sqlite3.Row
     try:
         for pragma in _PRAGMAS if mode == "rw" else ():

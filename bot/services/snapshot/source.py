@@ -132,16 +132,24 @@ async def connected(path: Path, *, mode: str, **query: str) -> AsyncIterator[aio
 
     Its thread has ended when this is left, however it is left. Raises `sqlite3.Error` where `path` can't be opened.
     """
-    connection = aiosqlite.connect(uri_of(path, mode=mode, **query), uri=True, isolation_level=None, timeout=_ATTEMPT)
-    try:
-        await connection
-    except sqlite3.Error:
-        connection._thread.join()  # aiosqlite lets it end by itself, maybe after the event loop that it reports to
-        raise
+    connection = await open_connection(uri_of(path, mode=mode, **query), patience=_ATTEMPT)
     try:
         yield connection
     finally:
         await connection.close()
+
+
+async def open_connection(uri: str, *, patience: float) -> aiosqlite.Connection:
+    """Return a connection that waits `patience` seconds for a lock and begins no transaction by itself; to be closed.
+
+    Its thread has ended where this fails or is cancelled. Raises `sqlite3.Error` where `uri` can't be opened.
+    """
+    connection = aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=patience)
+    try:
+        return await connection
+    except BaseException:
+        connection._thread.join()  # aiosqlite lets it end by itself, maybe after the event loop that it reports to
+        raise
 
 
 def uri_of(path: Path, **query: str) -> str:

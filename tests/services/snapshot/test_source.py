@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +22,7 @@ from bot.errors import AbortedError
 from bot.models import SkipReason
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.hidden_log import outlook
-from bot.services.snapshot.source import SIDECARS, read_state
+from bot.services.snapshot.source import SIDECARS, open_connection, read_state, uri_of
 from bot.words.causes import in_full
 from tests.world.bank import TOTAL, let_go, make_bank
 from tests.world.snapshots import (
@@ -425,3 +427,34 @@ async def test_other_connections_of_this_process_keep_their_locks(home: Path, in
 def test_sidecars_are_those_of_sqlite() -> None:
     """The names that SQLite gives to the files beside a database."""
     assert SIDECARS == ("-wal", "-shm", "-journal")
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_connection_that_was_never_opened_leaves_no_thread(
+    cancelled: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library lets it end by itself, and it would report to an event loop that is closed by then."""
+    ending = threading.Event()
+
+    class Slow(logging.Handler):
+        """Holds the thread when it is told to end."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            if "close_and_stop" in record.getMessage() and record.msg.startswith("executing"):
+                ending.wait(10)
+
+    path = make_bank(home / "bank.db", "delete") if cancelled else home / "missing.db"
+    log, slow = logging.getLogger("aiosqlite"), Slow()
+    monkeypatch.setattr(log, "handlers", [slow])
+    monkeypatch.setattr(log, "level", logging.DEBUG)
+    log.manager._clear_cache()  # type: ignore[attr-defined]
+    opening = asyncio.ensure_future(open_connection(uri_of(path, mode="ro"), patience=0))
+    if cancelled:
+        asyncio.get_running_loop().call_soon(opening.cancel)
+    release = threading.Timer(0.2, ending.set)
+    release.start()
+    with pytest.raises(asyncio.CancelledError if cancelled else sqlite3.OperationalError):
+        await opening
+    assert ending.is_set()
+    release.join()
+    log.manager._clear_cache()  # type: ignore[attr-defined]
