@@ -31,7 +31,7 @@ async def destroy_and_recover(
     done = Finding(
         "`sqlite-courier recover` on a new machine found the backup in the chat",
         code == 0,
-        (said if code == 0 else trouble).split("\n")[0],
+        (said if code == 0 else trouble).split("\n")[0].rstrip(":"),
     )
     back = await asyncio.to_thread(_compare, new_machine / "recovered", expected)
     return [gone, done, *back]

@@ -14,6 +14,7 @@ from bot.demo.recovery import contents_of, destroy_and_recover
 from bot.demo.samples import make_samples
 from tests.world.databases import make_database, rows_in
 from tests.world.phones import Person
+from tests.world.proxy import http_proxy
 from tests.world.shell import NewMachine, back_up, ended
 from tests.world.stand_in import StandIn
 
@@ -76,6 +77,27 @@ async def test_the_env_and_the_catalogue_are_set_up_when_asked(
     again = await machine.recover("--admin", "11", code=17)
     assert "shop.db exists already in recovered" in again.err
     assert standin.calls_of("download")[-1].params["path"].endswith(".json")  # no archive was fetched in vain
+
+
+@pytest.mark.parametrize("asked", [(), ("--with-token",)])
+async def test_a_secret_goes_into_the_env_only_when_asked(
+    machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path, asked: tuple[str, ...]
+) -> None:
+    """The token, and a proxy's password; what is left out is said, and where to put it."""
+    await back_up(tmp_path, standin, make_database(tmp_path / "shop.db", 20))
+    async with http_proxy("ann", "quince") as proxy:
+        done = await machine.recover("--admin", "11", "--write-env", *asked, PROXY=proxy)
+    text = (machine.folder / ".env").read_text(encoding="utf-8")
+    values = {line.name: line.value for line in parse_env(text)[0]}
+    if asked:
+        assert (values["BOT_TOKEN"], values["PROXY"]) == (standin.bot().token, proxy)
+        assert "quince" not in done.out
+        return
+    assert "quince" not in text
+    assert values.keys().isdisjoint({"BOT_TOKEN", "PROXY"})
+    assert "# BOT_TOKEN=  put the bot's token here" in text
+    assert f"# PROXY=  put {proxy.replace('ann:quince', '…')} here, with its user and password" in text
+    assert "Put in BOT_TOKEN and PROXY yourself: only --with-token writes secrets." in done.out
 
 
 async def test_waiting_for_a_forwarded_archive(

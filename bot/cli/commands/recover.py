@@ -28,6 +28,7 @@ from bot.cli.restore_output import print_restored
 from bot.cli.sources import Place, Wanted, fetch, open_place
 from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
+from bot.config.telegram import shown_proxy
 from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.journal.redaction import redact
 from bot.services.files.private_folder import private_folder, sweep_private_folders
@@ -86,7 +87,9 @@ def command(
     write_env: Annotated[
         bool | None, typer.Option("--write-env/--no-write-env", help="Write a .env from what the chat knows.")
     ] = None,
-    with_token: Annotated[bool, typer.Option("--with-token", help="Put the token into that .env too.")] = False,
+    with_token: Annotated[
+        bool, typer.Option("--with-token", help="Put the token and a proxy's password into it too.")
+    ] = False,
     rebuild: Annotated[
         bool | None, typer.Option("--rebuild/--no-rebuild", help="Rebuild the catalogue in BACKUP_DIR.")
     ] = None,
@@ -129,12 +132,15 @@ def command(
         ask = not json and sys.stdin.isatty()
         tell = output.warn if json else output.say
         may_write = ask and not env_file_exists
-        if _agreed(write_env, may_write, f"Write {env_file} from what the chat knows (without the token)?"):
-            token = settings.bot_token.get_secret_value() if with_token else ""
+        without = "" if with_token else " (without secrets)"
+        if _agreed(write_env, may_write, f"Write {env_file} from what the chat knows{without}?"):
+            own, left_out = _own_settings(settings, secrets=with_token)
             kept = found.settings if found else {}
-            text = new_machine.env_text(kept, recovered.origins.values(), token=token, reach=_reach(settings))
+            text = new_machine.env_text(kept, recovered.origins.values(), own=own, left_out=left_out)
             new_machine.write_env(env_file, text)
             tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
+            if left_out:
+                tell(f"Put in {' and '.join(left_out)} yourself: only --with-token writes secrets.")
         if _agreed(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
             points = found.points if found else ()
             learned = await new_machine.rebuild_catalogue(settings.backup_dir, recovered.archives, points, opened_by)
@@ -239,14 +245,23 @@ def _print_list(listed: Found | tuple[Path, ...], asked: str, settings: Settings
 # --- afterwards -----------------------------------------------------------------------------------------------------
 
 
-def _reach(settings: Settings) -> dict[str, str]:
-    """Return by what settings Telegram was reached, where they are not as by default."""
-    reach = {
+def _own_settings(settings: Settings, *, secrets: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """Return by what settings Telegram was reached, as far as not by default, and of those left out what to put there.
+
+    Without `secrets`, the token and a proxy with a password are left out.
+    """
+    own = {
+        "BOT_TOKEN": settings.bot_token.get_secret_value(),
         "TELEGRAM_API": settings.telegram_api,
         "TELEGRAM_LOCAL": "on" if settings.telegram_local else "",
         "PROXY": settings.proxy.get_secret_value(),
     }
-    return {name: value for name, value in reach.items() if value}
+    left_out: dict[str, str] = {}
+    if not (secrets and own["BOT_TOKEN"]):
+        left_out |= {"BOT_TOKEN": "put the bot's token here"}
+    if "@" in own["PROXY"] and not secrets:
+        left_out |= {"PROXY": f"put {shown_proxy(own['PROXY'])} here, with its user and password"}
+    return {name: value for name, value in own.items() if value and name not in left_out}, left_out
 
 
 def _agreed(chosen: bool | None, ask: bool, question: str) -> bool:
@@ -256,7 +271,7 @@ def _agreed(chosen: bool | None, ask: bool, question: str) -> bool:
 
 
 def _print_recovered(recovered: Recovered, timezone: ZoneInfo) -> None:
-    output.say(f"From {', '.join(file.name for file in recovered.archives)}, which is kept:")
+    output.say(f"Recovered from {', '.join(file.name for file in recovered.archives)}:")
     print_restored(recovered.result, timezone)
     if recovered.origins:
         output.say("Where they were on the machine that was lost:")

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from bot.config.sources import parse_env
 from bot.errors import ArchiveError, RestoreRefusedError
@@ -21,23 +22,27 @@ from bot.services.sealing.keys import NO_KEYS, Keys
 
 
 def env_text(
-    settings: Mapping[str, str], paths: Iterable[str] = (), *, token: str = "", reach: Mapping[str, str] | None = None
+    settings: Mapping[str, str],
+    paths: Iterable[str] = (),
+    *,
+    own: Mapping[str, str] = MappingProxyType({}),
+    left_out: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Return the lines of an `.env` with these settings, and the token if it is given.
+    """Return the lines of an `.env` with these settings; of secrets that are left out, a line says what to put there.
 
     `paths` are where the databases were: DATABASES where the settings do not tell, since a sealed backup tells its
     paths to nobody but its key.
 
     The settings may come from anybody: only names that a catalogue document holds, with values that are read back as
-    they are, are taken over. `reach` is this machine's own: by what settings it has reached Telegram.
+    they are, are taken over. `own` are this machine's: by what settings it has reached Telegram.
     """
     lines = [
         "# Written by `sqlite-courier recover` from the catalogue in the chat. Look through it before you start:",
         "# the paths are those of the machine that was lost.",
-        f"BOT_TOKEN={token}" if token else "# BOT_TOKEN=  put the bot's token here",
+        *(f"# {name}=  {what}" for name, what in left_out.items()),
     ]
     kept = kept_settings({"DATABASES": ",".join(map(_quoted, paths)), **settings})
-    for name, value in ({**(reach or {}), **kept}).items():
+    for name, value in ({**own, **kept}).items():
         line = f"{name}={value}"
         found, faults = parse_env(line)
         if not faults and [(entry.name, entry.value) for entry in found] == [(name, value)]:

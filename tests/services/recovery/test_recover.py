@@ -294,7 +294,7 @@ def test_the_env_holds_what_was_known_and_no_token_unasked(tmp_path: Path) -> No
     lines, faults = parse_env(text)
     assert faults == []
     assert {line.name: line.value for line in lines} == harmless
-    assert "BOT_TOKEN=7:abc" in env_text({}, token="7:abc")
+    assert "BOT_TOKEN=7:abc" in env_text({}, own={"BOT_TOKEN": "7:abc"})
     env = tmp_path / ".env"
     write_env(env, text)
     assert os.name == "nt" or stat.S_IMODE(env.stat().st_mode) == 0o600
