@@ -18,6 +18,7 @@ from bot.errors import CourierError
 from bot.models import (
     BackedUp,
     Backup,
+    DatabaseChange,
     Delivery,
     Drill,
     Progress,
@@ -30,6 +31,7 @@ from bot.models import (
 from bot.words.causes import in_full, sentence_of
 from bot.words.drills import drill_words
 from bot.words.failures import why_failed
+from bot.words.losses import loss_words
 from bot.words.outcomes import reason_words
 
 if TYPE_CHECKING:
@@ -148,21 +150,8 @@ def _words(line: str, width: int) -> list[str]:
 
 def as_data(value: object) -> object:
     """Turn the models into what JSON holds: times as ISO 8601 in UTC, enums by value, paths as text."""
-    if isinstance(value, SkippedRecord):
-        return fields_of(value) | {"detail": in_full(value.why)}
-    if isinstance(value, BackedUp):
-        return fields_of(value) | {"warning": " ".join(map(in_full, value.warnings))}
-    if isinstance(value, Delivery):
-        return fields_of(value) | {"reason": reason_words(value.reason), "reason_code": value.reason.code}
-    if isinstance(value, Drill):
-        return fields_of(value) | {"detail": drill_words(value)}
-    if isinstance(value, RecipientStatus):
-        return fields_of(value) | {"parked_reason": reason_words(value.parked_reason)}
-    if isinstance(value, Backup):
-        said = {"error": why_failed(value), "fault": sentence_of(value.fault)}
-        return fields_of(value) | said | {"error_cause": value.error.code, "fault_code": value.fault.code}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return fields_of(value)
+        return fields_of(value) | _said_of(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (datetime, date)):
@@ -174,6 +163,27 @@ def as_data(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
+
+
+def _said_of(record: DataclassInstance) -> dict[str, object]:
+    """Return in words what a record has in codes, and codes where the words are in their place."""
+    match record:
+        case SkippedRecord():
+            return {"detail": in_full(record.why)}
+        case BackedUp():
+            return {"warning": " ".join(map(in_full, record.warnings))}
+        case Delivery():
+            return {"reason": reason_words(record.reason), "reason_code": record.reason.code}
+        case Drill():
+            return {"detail": drill_words(record)}
+        case DatabaseChange():
+            return {"lost": [loss_words(lost) for lost in record.lost]}
+        case RecipientStatus():
+            return {"parked_reason": reason_words(record.parked_reason)}
+        case Backup():
+            codes = {"error_cause": record.error.code, "fault_code": record.fault.code}
+            return {"error": why_failed(record), "fault": sentence_of(record.fault), **codes}
+    return {}
 
 
 def fields_of(record: DataclassInstance) -> dict[str, object]:

@@ -11,6 +11,7 @@ from bot.cli import output
 from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, RestoreResult
 from bot.texts import restore_plan, restoring
 from bot.texts.measures import count, human_size, rows_in
+from bot.words.losses import loss_words
 
 _MANY = 10
 """Of more databases than this, what is the same of each is said once."""
@@ -77,7 +78,7 @@ def _print_change(change: DatabaseChange) -> None:
     if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
         output.say(f"  {change.in_use_means}")
     for lost in change.lost:
-        output.out().print(f"  [red]{escape(lost)} will be lost[/]", soft_wrap=True)
+        output.out().print(f"  [red]{escape(loss_words(lost))} will be lost[/]", soft_wrap=True)
 
 
 def _count(rows: int | None) -> str:

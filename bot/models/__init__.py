@@ -55,6 +55,7 @@ from bot.models.restores import (
     DatabaseFacts,
     DiskNeed,
     InUse,
+    LossCode,
     PendingOutcome,
     PendingRestore,
     RestoreAct,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.models.backups import Backup
+from bot.models.reasons import Reason
 
 
 class RestoreMethod(StrEnum):
@@ -104,13 +105,23 @@ class SchemaChange:
     change: str
 
 
+class LossCode(StrEnum):
+    """What of a `table` a restore loses. It is recorded: a value is never renamed without a step of the catalogue."""
+
+    TABLE = "table"  # as a whole, with its `rows`, -1 where they could not be counted
+    COLUMN = "column"  # one `column` of it
+    ROWS = "rows"  # so many `newer` ones, and what was `changed` in others
+    LOOSE_ROWS = "loose rows"  # so many, newer or changed: without a key it can't be told which
+    MORE_ROWS = "more rows"  # so many `newer` ones at least
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseChange:
     """What a restore would do to one database.
 
     `path` is as configured, `target` the file behind it (links followed). `now` is None where nothing readable is
-    there. `lost` names what is lost, each like "5 newer rows of “entries”". `warnings` and `obstacles` are whole
-    sentences; with an obstacle the restore is refused.
+    there. `lost` holds what is lost, each with a `LossCode`. `warnings` and `obstacles` are whole sentences; with an
+    obstacle the restore is refused.
     """
 
     name: str
@@ -127,7 +138,7 @@ class DatabaseChange:
     in_use: InUse = InUse.UNKNOWN
     used_by: tuple[str, ...] = ()  # programs, as far as this system tells
     in_use_means: str = ""  # a sentence
-    lost: tuple[str, ...] = ()
+    lost: tuple[Reason, ...] = ()
     warnings: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
 
@@ -230,9 +241,9 @@ class PendingOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRestore:
-    """A restore that was cut off, after its files were put in order: what each database is now, and what to do.
+    """A restore that was cut off, after its files were put in order: what each database is now.
 
-    `sentence` names every database; `hint` says what to type. `undoable` is whether an undo has anything to bring back.
+    `undoable` is whether an undo has anything to bring back.
     """
 
     id: str
@@ -240,8 +251,6 @@ class PendingRestore:
     requested_by: str
     source: str
     databases: tuple[tuple[str, PendingOutcome], ...]
-    sentence: str
-    hint: str
     undoable: bool = False
 
 
@@ -249,14 +258,14 @@ class PendingRestore:
 class RestoredByHand:
     """A restore into live databases by the command line, of which the admins hear from the service.
 
-    `lost` names what the databases had that the backup had not; `safety_id` is the backup of what was there before,
-    which is kept until `safety_until`.
+    `lost` is what the databases had that the backup had not, as in a plan; `safety_id` is the backup of what was there
+    before, which is kept until `safety_until`.
     """
 
     at: datetime
     undo: bool
     source: str
     databases: tuple[str, ...]
-    lost: tuple[str, ...] = ()
+    lost: tuple[Reason, ...] = ()
     safety_id: int | None = None
     safety_until: datetime | None = None

@@ -10,6 +10,7 @@ from bot.models import (
     SAFETY_KEPT,
     DatabaseChange,
     InUse,
+    Reason,
     RestoreAct,
     RestoreMethod,
     RestorePlan,
@@ -18,6 +19,7 @@ from bot.models import (
 )
 from bot.texts.markup import FittedList, compose, folded, length, name, sentence, text
 from bot.texts.measures import age, count, human_size
+from bot.words.losses import is_one_thing, loss_words
 
 ACTS = {RestoreAct.RESTORE: "♻️ Restore", RestoreAct.UNDO: "↩️ Undo", RestoreAct.REDO: "↪️ Redo"}
 """The button that leads to each."""
@@ -86,16 +88,20 @@ def _lost(change: DatabaseChange) -> tuple[str, ...]:
     return (*shown, f"🔴 … and rows of {count(more, 'table')} more") if more else tuple(shown)
 
 
-def _figures(lost: str, change: DatabaseChange) -> str:
+def _figures(lost: Reason, change: DatabaseChange) -> str:
     """Return the rows of a table that a loss is about, now and then: ` (63 rows → 60 rows)`."""
-    tables = [table for table in _differing(change) if f"“{table.table}”" in lost and change.now is not None]
-    return f" ({_number(tables[0].now)} → {_number(tables[0].then)})" if len(tables) == 1 else ""
+    tables = [table for table in _differing(change) if _is_about(lost, table) and change.now is not None]
+    return f" ({_number(tables[0].now)} → {_number(tables[0].then)})" if tables else ""
 
 
-def lost_line(lost: str, verb: str) -> str:
+def _is_about(lost: Reason, table: TableChange) -> bool:
+    return ("table", table.table) in lost.facts
+
+
+def lost_line(lost: Reason, verb: str) -> str:
     """Return what is lost as a line; `verb` is "will be" or "were"."""
-    one = verb == "were" and lost.startswith(("1 ", "the ")) and " and " not in lost
-    return f"🔴 <b>{sentence(text(lost, 250))}</b> {'was' if one else verb} lost"
+    one = verb == "were" and is_one_thing(lost)
+    return f"🔴 <b>{sentence(text(loss_words(lost), 250))}</b> {'was' if one else verb} lost"
 
 
 def method(change: DatabaseChange) -> str:
@@ -136,7 +142,7 @@ def _differing(change: DatabaseChange) -> list[TableChange]:
 
 def _rows(change: DatabaseChange) -> FittedList | None:
     """Return the tables whose rows differ, but those of which the lines above have said it."""
-    told = [table for table in _differing(change) if any(f"“{table.table}”" in lost for lost in change.lost[:_LOST])]
+    told = [table for table in _differing(change) if any(_is_about(lost, table) for lost in change.lost[:_LOST])]
     lines = [
         f"• {name(table.table)}: {'' if change.now is None else f'{_number(table.now)} → '}{_number(table.then)}"
         for table in _differing(change)
@@ -190,7 +196,7 @@ def _brief(change: DatabaseChange) -> str:
         parts.append("open now")
     lost = ""
     if change.lost:
-        what = f"{text(change.lost[0], 110)} will be lost"
+        what = f"{text(loss_words(change.lost[0]), 110)} will be lost"
         if len(change.lost) > 1:
             what = f"Loses rows of {len(change.lost)} tables."
         lost = f"\n   🔴 {what}"

@@ -16,8 +16,10 @@ from bot.models import (
     DatabaseFacts,
     DiskNeed,
     InUse,
+    LossCode,
     PendingOutcome,
     PendingRestore,
+    Reason,
     RestoreAct,
     RestoredDatabase,
     RestoreMethod,
@@ -70,7 +72,7 @@ def change(name: str = "users.db", *, tables: int = 1, words: str = "", differs:
         in_use=InUse.OPEN,
         used_by=("python3 (123)",),
         in_use_means=f"It is open by python3 (123). {words}",
-        lost=(f"37 newer rows of “entries” {words}",) * min(tables, 30),
+        lost=(Reason(LossCode.ROWS, (("table", f"entries{words}"), ("newer", 37), ("changed", 0))),) * min(tables, 30),
         warnings=(words,) * min(tables, 30) if words else (),
     )
 
@@ -150,7 +152,7 @@ def test_every_message_fits(databases: int, tables: int, words: str, blocked: bo
     names = [f"{number}{words}" for number in range(databases)]
     came = replace(result(*names, words=words), act=act)
     pending = PendingRestore(
-        id="ab", started_at=NOW, requested_by=words, source=words, sentence=words, hint=words,
+        id="ab", started_at=NOW, requested_by=words, source=words,
         databases=tuple((name, PendingOutcome.CHANGED) for name in names),
     )  # fmt: skip
     error = RestoreError(words or "It failed.", rolled_back=blocked, hint=words)
@@ -230,7 +232,7 @@ def test_how_a_restore_that_failed_is_told(error: RestoreError, headline: str) -
 def test_what_to_do_after_a_restore_that_was_cut_off(outcomes: set[PendingOutcome], says: str) -> None:
     """Each state of each database, and the way on."""
     pending = PendingRestore(
-        id="ab", started_at=NOW, requested_by="Ann (11)", source="backup 12", sentence="", hint="",
+        id="ab", started_at=NOW, requested_by="Ann (11)", source="backup 12",
         databases=tuple((str(outcome), outcome) for outcome in sorted(outcomes)),
     )  # fmt: skip
     seen = fits(restoring.restore_cut_off(pending, ZONE))

@@ -106,8 +106,8 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
     async def work() -> None:
         abort = Abort()
         async with open_for_restore(settings, reading=reading) as (context, configured), AsyncExitStack() as stack:
-            for sentence in await asyncio.to_thread(cut_off_restores, context.store, context.clock()):
-                output.warn(sentence)
+            for line in await asyncio.to_thread(cut_off_restores, context.store, context.clock(), settings.timezone):
+                output.warn(line)
             source = None
             if not undo:
                 source = await stack.enter_async_context(

@@ -9,6 +9,7 @@ import re
 
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
 from bot.services.catalogue.schema_codes import CODES_OF_ALARMS, FIGURES_OF_SKIPS
+from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES
 from bot.services.catalogue.schema_reasons import (
     REASONS_OF_BACKUPS,
     REASONS_OF_DELIVERIES,
@@ -253,8 +254,7 @@ _ALARMS = (
 
 # Why an archive is no longer good (cut, damaged; with `on_disk` 0: gone), and which state of the file was found so.
 _FAULTS = (
-    "ALTER TABLE backups ADD COLUMN fault TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE backups ADD COLUMN faulty_file TEXT NOT NULL DEFAULT ''",
+    *(f"ALTER TABLE backups ADD COLUMN {column} TEXT NOT NULL DEFAULT ''" for column in ("fault", "faulty_file")),
 )
 
 # What was once backed up is expected until an admin says that it is rightly gone.
@@ -292,7 +292,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
     *(_TELEGRAM, _TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES, REASONS_OF_SKIPS),
     *(FACTS_OF_ACTIONS, REASONS_OF_DELIVERIES, REASONS_OF_BACKUPS, RESULTS_OF_DRILLS),
-    *(UNOPENED_IS_NO_NOTE, WARNINGS_OF_DATABASES, SAFETY_IS_NO_NOTE),
+    *(UNOPENED_IS_NO_NOTE, WARNINGS_OF_DATABASES, SAFETY_IS_NO_NOTE, FIGURES_OF_RESTORES),
 )
 VERSION = len(STEPS)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from bot.clock import date_time
 from bot.errors import RestoreError
 from bot.services.files.store import Store
 from bot.services.restore.journal import IN_PLACE, TO_FOLDER, RecordState, RestoreJournal
+from bot.words.restores import cut_off_words
 
 SAID_FOR = timedelta(days=7)
 """How long a restore that was cut off is spoken of where no other one follows."""
 
 
-def cut_off_restores(store: Store, now: datetime) -> tuple[str, ...]:
+def cut_off_restores(store: Store, now: datetime, timezone: ZoneInfo) -> tuple[str, ...]:
     """Return what every command and screen says of restores that were cut off: what they left, and what to do.
 
     Said until the next restore (one into the live databases, or one into a folder), or for a week; also that a journal
@@ -34,7 +37,8 @@ def cut_off_restores(store: Store, now: datetime) -> tuple[str, ...]:
                 f" The next command that can write {store.folder} tells."
             )
         elif record.cut_off is not None:
-            said.append(f"{record.cut_off.sentence} {record.cut_off.hint}")
+            began = date_time(record.started_at, timezone)
+            said.append(cut_off_words(record.cut_off, began, safety_id=record.safety_id))
     return tuple(said)
 
 

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.models import LossCode, Reason
 from bot.services.restore.facts import only_tables
 from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_faults import FAULTS
@@ -33,11 +34,11 @@ _LOOK_EVERY = 20_000  # steps of SQLite's virtual machine: a millisecond or two
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """`lost` names what is lost, each like "5 newer rows of “entries”"; `uncounted` are tables whose changed rows could
-    not be counted.
+    """`lost` holds what is lost, each with a `LossCode`; `uncounted` are tables whose changed rows could not be
+    counted.
     """
 
-    lost: tuple[str, ...] = ()
+    lost: tuple[Reason, ...] = ()
     uncounted: tuple[str, ...] = ()
 
 
@@ -68,7 +69,7 @@ def losses_of(
     A row is newer where its key is in neither, else changed. Raises what `check` raises.
     """
     files = [now, then, *([kept] if kept else [])]
-    lost: list[str] = []
+    lost: list[Reason] = []
     uncounted: list[str] = []
     deadline = time.monotonic() + WITHIN
     small = sum(file.stat().st_size for file in files) <= most_bytes
@@ -124,17 +125,17 @@ class _Comparison:
         self._virtual_then = [name for other in others for name in self._tables(other, virtual=True)]
         self._plain = {schema: self._tables(schema, virtual=False) for schema in ("main", *others)}
 
-    def not_in_schema(self, table: str, rows: int) -> list[str]:
-        """Name the table, or the columns of it, that none of the others has."""
+    def not_in_schema(self, table: str, rows: int) -> list[Reason]:
+        """Return the table, or the columns of it, that none of the others has."""
         holders = [other for other in self._others if table in self._plain[other]]
         if table in self._virtual or not holders:
             there = table in self._virtual_then or holders
-            return [] if there or not rows else [f"the table “{table}” with its {_rows(rows)}"]
+            return [] if there or not rows else [loss(LossCode.TABLE, table, rows=rows)]
         held = {column.lower() for other in holders for column in self._describe(other, table).columns}
         columns = [name for name in self._describe("main", table).columns if name.lower() not in held]
-        return [f"the column “{column}” of “{table}”" for column in columns]
+        return [loss(LossCode.COLUMN, table, column=column) for column in columns]
 
-    def rows_lost(self, table: str) -> list[str]:
+    def rows_lost(self, table: str) -> list[Reason]:
         """Count the rows of a table that are lost. Raises `_NotComparedError`, `sqlite3.Error`."""
         if table in self._virtual:
             inner = [name for name in self._plain["main"] if name.startswith(f"{table}_")]
@@ -143,26 +144,21 @@ class _Comparison:
             return []
         return self._rows_lost(table)
 
-    def _rows_lost(self, table: str) -> list[str]:
+    def _rows_lost(self, table: str) -> list[Reason]:
         now = self._describe("main", table)
         others = self._holders(table, now)
         if not others:
             return []
         if not now.key:
             count = self._without_key(table, now, others)
-            return [f"{count:,} newer or changed {_noun(count)} of “{table}”"] if count else []
+            return [loss(LossCode.LOOSE_ROWS, table, rows=count)] if count else []
         base = others[-1]
         absent = " AND ".join(f"NOT {self._found(table, now, other, content=True)}" for other in others)
         newer, lost = self._one(
             f"SELECT coalesce(sum(NOT {self._found(table, now, base, content=False)}), 0), count(*)"  # noqa: S608
             f" FROM main.{_quoted(table)} AS n NOT INDEXED WHERE {absent}"
         )
-        changed = lost - newer
-        if not newer:
-            return [f"changes to {_rows(changed)} of “{table}”"] if changed else []
-        return [
-            f"{newer:,} newer {_noun(newer)} of “{table}”" + (f" and changes to {_rows(changed)}" if changed else "")
-        ]
+        return [loss(LossCode.ROWS, table, newer=newer, changed=lost - newer)] if lost else []
 
     def _holders(self, table: str, now: _Table) -> list[str]:
         """Return which of the others have the table, with as many of its columns as any of them has."""
@@ -256,9 +252,6 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _noun(count: int) -> str:
-    return "row" if count == 1 else "rows"
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {_noun(count)}" if count >= 0 else "rows"
+def loss(code: LossCode, table: str, **facts: str | int) -> Reason:
+    """Return what is lost of a table."""
+    return Reason(code, (("table", table), *facts.items()))

@@ -36,6 +36,7 @@ from bot.services.restore.untold import CUT_OFF
 from bot.services.snapshot.snapshot import take_snapshot
 from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_faults import FAULTS
+from bot.words.restores import cut_off_words
 
 
 async def pending_restore(context: RestoreContext) -> PendingRestore | None:
@@ -81,16 +82,12 @@ async def _settle(
         requested_by=record.requested_by,
         source=record.source,
         databases=tuple(outcomes),
-        sentence=f"The restore of {record.source}, asked for by {record.requested_by} on"
-        f" {date_time(record.started_at, ZoneInfo(context.timezone))}, was cut off: "
-        + "; ".join(f"{name} is {'now ' if what is PendingOutcome.NEW else ''}{what}" for name, what in outcomes)
-        + ".",
-        hint=_hint({what for _, what in outcomes}, record),
         undoable=in_place and any(what is not PendingOutcome.OLD for _, what in outcomes),
     )
     await CUT_OFF.keep(context.catalogue, pending)  # first: better told twice than never
     await asyncio.to_thread(journal.write, replace(_settled(record, dict(outcomes)), cut_off=pending))
-    logger.warning("{}", pending.sentence)
+    began = date_time(record.started_at, ZoneInfo(context.timezone))
+    logger.warning("{}", cut_off_words(pending, began, safety_id=record.safety_id))
     await context.catalogue.service.audit(
         record.requested_by, Action.RESTORE_CUT_OFF, *(("database", name) for name, _ in outcomes)
     )
@@ -106,17 +103,6 @@ def _settled(record: Record, outcomes: dict[str, PendingOutcome]) -> Record:
     }
     entries = tuple(replace(entry, phase=phases[entry.name]) for entry in record.entries)
     return replace(record, state=RecordState.ROLLED_BACK if untouched else RecordState.INTERRUPTED, entries=entries)
-
-
-def _hint(outcomes: set[PendingOutcome], record: Record) -> str:
-    if PendingOutcome.UNREADABLE in outcomes or PendingOutcome.CHANGED in outcomes:
-        safety = f" What was there before is in backup {record.safety_id}." if record.safety_id else ""
-        return f"Look at the databases, and restore again where it is needed.{safety}"
-    if outcomes == {PendingOutcome.OLD}:
-        return "Nothing was changed; restore again."
-    if outcomes == {PendingOutcome.NEW}:
-        return "It is complete. `sqlite-courier restore --undo` brings back what was there before."
-    return "Restore again to finish it, or `sqlite-courier restore --undo` to bring back what was there before."
 
 
 async def _outcome(context: RestoreContext, entry: RecordEntry, scratch: Path) -> PendingOutcome:

@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bot.models import DatabaseChange, DatabaseFacts, DiskNeed, InUse, RestoreMethod, RestorePlan, TargetState
+from bot.models import DatabaseChange, DatabaseFacts, DiskNeed, InUse, LossCode, RestoreMethod, RestorePlan, TargetState
 from bot.services.files.space import SPARE_BYTES
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
 from bot.services.restore.in_use import named
 from bot.services.restore.incoming import Incoming, Intake
-from bot.services.restore.losses import Losses, losses_of
+from bot.services.restore.losses import Losses, loss, losses_of
 from bot.services.restore.private_copy import same_content
 from bot.services.restore.targets import Target
 
@@ -134,7 +134,7 @@ def _losses(incoming: Incoming, target: Target, brought: Path | None, check: Cal
         if brought is None and -1 not in (rows[table], before.get(table, 0)):
             count = max(count, rows[table] - before.get(table, 0))
         if count > 0:
-            lost.append(f"{count:,} newer row{'' if count == 1 else 's'} of “{table}”, or more")
+            lost.append(loss(LossCode.MORE_ROWS, table, newer=count))
     return Losses(lost=tuple(lost), uncounted=losses.uncounted)
 
 

@@ -64,7 +64,6 @@ async def settle_confirmed(context: RestoreContext) -> None:
 
 def _end_of(confirmed: Confirmed, record: Record | None) -> PendingRestore:
     done = record is not None and record.state is RecordState.DONE
-    what = "was complete" if done else "had changed nothing" if record is None else "had brought everything back"
     outcome = PendingOutcome.NEW if done else PendingOutcome.OLD
     return PendingRestore(
         id=record.id if record is not None else "",
@@ -72,8 +71,5 @@ def _end_of(confirmed: Confirmed, record: Record | None) -> PendingRestore:
         requested_by=confirmed.requested_by,
         source=confirmed.source,
         databases=tuple((name, outcome) for name in confirmed.databases),
-        sentence=f"The restore of {confirmed.source}, asked for by {confirmed.requested_by}, {what} when it was"
-        " cut off.",
-        hint="It is complete." if done else "Nothing was changed; restore again.",
         undoable=done,
     )

@@ -77,7 +77,7 @@ class Inventory:
 
     async def cut_off_restores(self) -> tuple[str, ...]:
         """What is to be said of restores that were cut off, and of those of which that is not known."""
-        said = await asyncio.to_thread(cut_off_restores, self.store, self.clock())
+        said = await asyncio.to_thread(cut_off_restores, self.store, self.clock(), self.settings.timezone)
         return tuple(dict.fromkeys((*said, *self.under_way.troubles)))
 
     async def history(self, page: int, per_page: int = 8) -> BackupPage:

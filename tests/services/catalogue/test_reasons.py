@@ -1,5 +1,6 @@
 """What the catalogue keeps of reasons: codes with facts; sentences of earlier versions become them, none is lost."""
 
+import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -7,9 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
-from bot.models import NO_REASON, OTHER, Action, Cause, Reason, because
+from bot.models import NO_REASON, OTHER, Action, Cause, LossCode, PendingOutcome, Reason, because
 from bot.services.catalogue import Catalogue, schema
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
+from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES
 from bot.services.catalogue.schema_reasons import (
     REASONS_OF_BACKUPS,
     REASONS_OF_SKIPS,
@@ -17,9 +19,11 @@ from bot.services.catalogue.schema_reasons import (
     UNOPENED_IS_NO_NOTE,
     WARNINGS_OF_DATABASES,
 )
+from bot.services.restore.untold import BY_HAND, CUT_OFF
 from bot.texts.actions import ACTIONS, actions
 from bot.words.causes import CAUSES, in_full, sentence_of
 from bot.words.failures import FAILURES, why_failed
+from bot.words.losses import loss_words
 
 NOW = datetime(2026, 7, 13, 12, tzinfo=UTC)
 PATH = '/srv/it\'s a 100% "shop".db'
@@ -215,3 +219,56 @@ async def test_what_is_to_be_known_of_databases_is_known_by_codes(path: Path) ->
     async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
         (backup,) = await catalogue.backups.select()
     assert [one.warnings for one in backup.databases] == told
+
+
+async def test_what_restores_by_hand_have_lost_is_known_in_figures(path: Path) -> None:
+    """What an earlier version said of tables, whatever they are called, becomes figures; the rest is kept whole."""
+    facts: list[tuple[LossCode, dict[str, str | int]]] = [
+        (LossCode.ROWS, {"newer": 1}),
+        (LossCode.ROWS, {"newer": 12_345, "changed": 1}),
+        (LossCode.ROWS, {"newer": 2, "changed": 1_000_000}),
+        (LossCode.ROWS, {"changed": 1}),
+        (LossCode.ROWS, {"changed": 2_000}),
+        (LossCode.MORE_ROWS, {"newer": 1}),
+        (LossCode.MORE_ROWS, {"newer": 1_200}),
+        (LossCode.LOOSE_ROWS, {"rows": 7}),
+        (LossCode.TABLE, {"rows": 0}),
+        (LossCode.TABLE, {"rows": 1_500}),
+        (LossCode.TABLE, {"rows": -1}),
+        (LossCode.COLUMN, {"column": "it's"}),
+    ]
+    tables = ("entries", "it's", "a “b” c", "x” and changes to 3 rows", "rows, or more", "")
+    told = [Reason(code, (("table", table), *known.items())) for table in tables for code, known in facts]
+    strange = ("5 newer row of “t”", "1,2 newer rows of “t”", "12345 newer rows of “t”", "rows", "", "all of it", "“”")
+    said = [*map(loss_words, told), *strange]
+    news = {"at": NOW.isoformat(), "undo": False, "source": "backup 3", "databases": ["a.db"], "lost": said}
+    cut = {
+        "id": "ab", "started_at": NOW.isoformat(), "requested_by": "Ann", "source": "backup 3", "undoable": True,
+        "databases": [["a.db", "as before"]], "sentence": "The restore of …", "hint": "Nothing was changed.",
+    }  # fmt: skip
+    with closing(at_step_before(path, FIGURES_OF_RESTORES)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO meta (key, value) VALUES (?, ?)",
+            [("restored by hand", json.dumps([news, news | {"lost": []}])), ("untold", json.dumps(cut))],
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        first, second = await BY_HAND.get(catalogue) or ()
+        pending = await CUT_OFF.get(catalogue)
+        kept = await catalogue.service.untold()
+    assert pending is not None
+    assert (pending.undoable, dict(pending.databases)) == (True, {"a.db": PendingOutcome.OLD})
+    assert "sentence" not in kept
+    assert "hint" not in kept
+    assert [loss_words(lost) for lost in first.lost] == said
+    assert [lost.code for lost in first.lost[len(told) :]] == [OTHER] * len(strange)
+    plain = [(lost.code, dict(lost.facts)) for lost in first.lost[: 2 * len(facts)]]
+    assert plain == [(code, {"table": table} | known) for table in tables[:2] for code, known in facts]
+    assert second.lost == ()
+
+
+async def test_a_catalogue_with_nothing_to_tell_of_restores(path: Path) -> None:
+    """What was told is an empty text, which is no JSON."""
+    with closing(at_step_before(path, FIGURES_OF_RESTORES)) as connection, connection:
+        connection.executemany("INSERT INTO meta VALUES (?, '')", [("restored by hand",), ("untold",)])
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        assert (await BY_HAND.get(catalogue), await CUT_OFF.get(catalogue)) == (None, None)

@@ -14,7 +14,7 @@ import pytest
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedError
-from bot.models import RestoreStage, Trigger
+from bot.models import LossCode, RestoreStage, Trigger
 from bot.services.files.locks import RunLock
 from bot.services.manager import Courier
 from bot.services.restore.context import no_hook
@@ -67,7 +67,7 @@ async def test_under_a_writing_application(tmp_path: Path, mode: str, write: Cal
         await asyncio.to_thread(writer.wait_for_more, 20)
         restores = courier.restores
         pending = await restores.plan((await restores.choose(source, ANN)).id, ANN)
-        assert "newer row" in " ".join(pending.prepared.plan.changes[0].lost)
+        assert LossCode.ROWS in [lost.code for lost in pending.prepared.plan.changes[0].lost]
         restores.shown(pending, HERE)
         work = await restores.begin(pending.id, ANN, HERE)
         seen = set()
