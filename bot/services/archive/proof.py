@@ -30,6 +30,7 @@ class ArchiveProof:
         self._starts: deque[int] = deque()
         self._inflater: Inflater | None = None
         self._inflated: dict[int, Inflater] = {}
+        self._buffer = memoryview(bytearray(PIECE))
         self.position = 0
         self.crc32 = 0
 
@@ -43,15 +44,15 @@ class ArchiveProof:
             with path.open("rb", buffering=0) as file:
                 file.seek(self.position)
                 while self.position < end:
-                    data = file.read(min(PIECE, end - self.position))
-                    if not data:
+                    count = file.readinto(self._buffer[: end - self.position])
+                    if not count:
                         raise ArchiveError.because(Cause.UNPROVEN_SHORT)
-                    self.take(data)
+                    self.take(self._buffer[:count])
                     yield self.position
         except OSError as error:
             raise ArchiveError.because(Cause.UNPROVEN_UNREAD, said=error.strerror or str(error)) from error
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """Take the next bytes. Raises `ArchiveError` where a member does not inflate."""
         self.crc32 = isal_zlib.crc32(data, self.crc32)
         at, self.position = self.position, self.position + len(data)

@@ -22,7 +22,7 @@ from bot.services.concurrency.memory import give_memory_back, keep_memory_flat
 from bot.services.concurrency.nursery import beside
 from bot.services.concurrency.threads import gentle_threads, in_thread, step_by_step
 from bot.services.files.part_file import PartFile
-from bot.services.files.private_file import PIECE
+from bot.services.files.private_file import read_over
 from bot.services.sealing.age import Sealing
 from bot.services.sealing.keys import Seal
 from bot.services.zip.deflate import CodecPolicy, Deflation, policy_for
@@ -192,7 +192,7 @@ def _read_again(archive: Archive, crc32: int, entries: Sequence[ZipEntry]) -> Ge
     found_crc32, done = 0, 0
     try:
         with archive.path.open("rb", buffering=0) as file:
-            while piece := file.read(PIECE):
+            for piece in read_over(file):
                 found_crc32 = isal_zlib.crc32(piece, found_crc32)
                 done += len(piece)
                 yield done

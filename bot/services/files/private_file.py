@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -151,12 +153,24 @@ def replace_together(files: Mapping[Path, bytes], *, ready: Callable[[Path], obj
         sync_folder(folder)
 
 
+def read_over(file: FileIO, size: int | None = None) -> Iterator[memoryview]:
+    """Read a file to its end, or so many bytes of it, piece by piece; each is overwritten by the next.
+
+    In new memory for each piece, the system would have to clear it first, which takes longer than the reading.
+    """
+    buffer = memoryview(bytearray(PIECE))
+    left = sys.maxsize if size is None else size
+    while left and (count := file.readinto(buffer[:left])):
+        left -= count
+        yield buffer[:count]
+
+
 def sha256_of(*paths: Path, check: Callable[[], object] = bool, tell: Callable[[int], object] = bool) -> str:
     """Return the SHA-256 of files, one after the other; `tell` gets the bytes that are done. Blocking."""
     digest, done = hashlib.sha256(), 0
     for path in paths:
         with path.open("rb", buffering=0) as file:
-            while piece := file.read(PIECE):
+            for piece in read_over(file):
                 check()
                 digest.update(piece)
                 done += len(piece)

@@ -8,7 +8,9 @@ from typing import BinaryIO
 
 from bot.errors import ArchiveError
 from bot.models import Cause
-from bot.services.zip.inflate import PIECE
+
+PIECE = 1 << 18
+"""Bytes that are handed on at once: larger ones the system would have to clear memory for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from isal import isal_zlib
 PIECE = 1 << 20
 """Bytes read at once: two milliseconds' work, and memory stays small."""
 
+_SLICE = 1 << 18
+"""Bytes given to the inflater at once, which copies what it has not taken yet before it goes on."""
 
 INFLATED_PIECE = 1 << 19
 """The most that is inflated at once, however much the data claims to hold."""
@@ -57,9 +59,17 @@ class Inflater:
     def sha256(self) -> str:
         return self._sha256.hexdigest()
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """Inflate the next piece; returns what of it lies behind the end of the stream."""
-        self.compressed_bytes += len(data)
+        view, end = memoryview(data), 0
+        while end < len(view) and not self._stream.eof:
+            piece = view[end : end + _SLICE]
+            self._inflate(piece)
+            end += len(piece) - len(self._stream.unused_data)
+        self.compressed_bytes += end
+        return view[end:]
+
+    def _inflate(self, data: bytes | memoryview) -> None:
         while not self._stream.eof:
             try:
                 content = self._stream.decompress(data, INFLATED_PIECE)
@@ -69,9 +79,6 @@ class Inflater:
             data = self._stream.unconsumed_tail
             if not data and len(content) < INFLATED_PIECE:
                 break
-        behind = bytes(self._stream.unused_data)
-        self.compressed_bytes -= len(behind)
-        return behind
 
     def _take(self, content: bytes) -> None:
         self.bytes += len(content)
@@ -89,7 +96,7 @@ class Copier(Inflater):
     def ended(self) -> bool:
         return self.bytes == self._limit
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes:
         self.compressed_bytes += len(data)
         self._take(data)
         return b""
