@@ -7,7 +7,17 @@ Times are aware datetimes in UTC, sizes are bytes, durations are seconds, unless
 
 from bot.models.actions import Action
 from bot.models.alarms import KEEP_ENDED, MANY, Alarm, AlarmAct, AlarmEnding, AlarmKind, AlarmNotice
-from bot.models.archives import INFO_NAME, MANIFEST_FORMAT, MANIFEST_NAME, Archive, Compression, Member, Volume
+from bot.models.archives import (
+    INFO_NAME,
+    MANIFEST_FORMAT,
+    MANIFEST_NAME,
+    Archive,
+    Block,
+    Compression,
+    Deflated,
+    Member,
+    Volume,
+)
 from bot.models.backups import (
     FROM_THE_CHAT,
     SAFETY_KEPT,

@@ -15,10 +15,10 @@ from typing import Any
 from zipstream import AioZipStream
 
 from bot.errors import ArchiveError
-from bot.models import Cause, Member, ReportBytes
+from bot.models import Block, Cause, Member, ReportBytes
 from bot.services.files.names import folded
-from bot.services.zip.deflate import BLOCK, Deflation, Source
-from bot.services.zip.deflated import DeflatedMember
+from bot.services.zip.deflate import Deflation, Source
+from bot.services.zip.deflated import BLOCK, DeflatedMember
 from bot.services.zip.records import Records, ZipEntry
 
 
@@ -56,9 +56,17 @@ class MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
     """
 
     def __init__(
-        self, deflation: Deflation, *, expect: Callable[[int], None], progress: ReportBytes, records: Records
+        self,
+        deflation: Deflation,
+        *,
+        expect: Callable[[int, DeflatedMember | None], None],
+        progress: ReportBytes,
+        records: Records,
     ) -> None:
-        """`expect` hears where the data of a member begins before it comes; `progress` counts bytes of files."""
+        """`expect` hears, before it comes, where the data of a member begins, and from where it is taken over.
+
+        `progress` counts bytes of files.
+        """
         self._sources: list[tuple[MemberSource, int]] = []
         super().__init__(self._sources)  # which iterates over them as they are needed
         self._deflation = deflation
@@ -85,37 +93,40 @@ class MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
     def _create_file_struct(self, data: tuple[MemberSource, int]) -> dict[str, Any]:
         source, size = data
         entry = ZipEntry(name=source.name, modified=int(source.modified.timestamp()), bytes=size)
-        return {"entry": entry, "counts": source.file is not None}
+        return {"entry": entry, "source": source}
 
     def _stream_single_file(self, file_struct: dict[str, Any]) -> AsyncGenerator[bytes, None]:
         entry = replace(file_struct["entry"], offset=file_struct["offset"])
-        self._under_way = self._stream_member(entry, counts=file_struct["counts"])
+        self._under_way = self._stream_member(entry, file_struct["source"])
         return self._under_way
 
-    async def _stream_member(self, entry: ZipEntry, *, counts: bool) -> AsyncGenerator[bytes, None]:
+    async def _stream_member(self, entry: ZipEntry, source: MemberSource) -> AsyncGenerator[bytes, None]:
         header = self._records.local_header(entry)
         start = entry.offset + len(header)
-        self._expect(start)
+        self._expect(start, source.deflated)
         yield header
-        compressed_bytes, left = 0, entry.bytes
+        lengths, left, counts = list[int](), entry.bytes, source.file is not None
         while isinstance(piece := await self._deflation.take(), bytes):
-            compressed_bytes += len(piece)
+            lengths.append(len(piece))
             yield piece
             left -= self._count(min(left, BLOCK)) if counts else 0
         if counts:
             self._count(left)  # what is handed on as it is comes in larger pieces
         if piece.bytes != entry.bytes:
             raise ArchiveError.because(Cause.COPY_RESIZED, name=entry.name)
-        entry = replace(entry, compressed_bytes=compressed_bytes, crc32=piece.crc32)
+        entry = replace(entry, compressed_bytes=sum(lengths), crc32=piece.crc32)
+        known = source.deflated.known if source.deflated is not None else None
+        blocks = (Block(*crcs, length) for crcs, length in zip(piece.blocks, lengths, strict=False))
         self.entries.append(entry)
         self.members.append(
             Member(
                 name=entry.name,
                 bytes=entry.bytes,
-                compressed_bytes=compressed_bytes,
+                compressed_bytes=entry.compressed_bytes,
                 crc32=entry.crc32,
                 sha256=piece.sha256,
                 offset=start,
+                blocks=known.blocks if known is not None else tuple(blocks),
             )
         )
         yield self._records.descriptor(entry)

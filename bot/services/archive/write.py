@@ -117,7 +117,13 @@ class ArchiveWriter:
         await self._write_chunks()
         sealed = await self._output.prove(self._stream)
         await self._part.complete()
-        archive = Archive(path=self._target, bytes=self._part.written, sha256=self._part.sha256, sealed=sealed)
+        archive = Archive(
+            path=self._target,
+            bytes=self._part.written,
+            sha256=self._part.sha256,
+            sealed=sealed,
+            deflated=self._proof.deflated,
+        )
         await step_by_step(
             self._threads,
             _read_again(archive, self._part.crc32, self._stream.entries),

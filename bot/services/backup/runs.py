@@ -145,6 +145,7 @@ class Runs:
 
             # Store: from here on it is a backup, whatever becomes of its deliveries.
             backup = await record_stored(catalogue, backup_id, archive, manifest)
+            await catalogue.deflated.remember({one.path: archive.deflated[one.name] for one in manifest.databases})
             backup = replace(backup, shrunken=await self._alarms.compare_with_previous(backup_id, backup.databases))
 
             # Prune, now that there is a newer backup that was proven; it makes room before the uploads begin.

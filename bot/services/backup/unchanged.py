@@ -12,7 +12,7 @@ from loguru import logger
 
 from bot.config.settings import Settings
 from bot.errors import SealError
-from bot.models import BackedUp, Backup, Cause, CheckReport, Snapshot, Verdict
+from bot.models import BackedUp, Backup, Cause, CheckReport, Deflated, Snapshot, Verdict
 from bot.services.archive.manifest import recorded_path
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
@@ -69,16 +69,18 @@ class Comparison:
         is gone, cut, damaged, or sealed for a key that is not here, has nothing to offer. Raises `AbortedError`.
         """
         found = dict[str, Unchanged]()
-        newest = await self._catalogue.backups.newest_with({recorded_path(one.database) for one in snapshots})
+        paths = {recorded_path(one.database) for one in snapshots}
+        newest, known = await self._catalogue.backups.newest_with(paths), await self._catalogue.deflated.of(paths)
         for snapshot in snapshots:
             backup = newest.get(recorded_path(snapshot.database))
             if backup is None:
                 continue
-            record = next(one for one in backup.databases if one.path == recorded_path(snapshot.database))
+            path = recorded_path(snapshot.database)
+            record = next(one for one in backup.databases if one.path == path)
             if not self._still_counts(record, snapshot):
                 continue
             try:
-                deflated = await run_checked(self._where_equal, snapshot, record, backup, abort=abort)
+                deflated = await run_checked(self._where_equal, snapshot, record, backup, known.get(path), abort=abort)
             except SealError:
                 continue  # its key is kept elsewhere, or a passphrase, which costs more to try than it saves
             except Exception as error:  # whatever it is: the full way is open
@@ -112,7 +114,7 @@ class Comparison:
         )
 
     def _where_equal(
-        self, snapshot: Snapshot, record: BackedUp, backup: Backup, *, check: Callable[[], None]
+        self, snapshot: Snapshot, record: BackedUp, backup: Backup, known: Deflated | None, *, check: Callable[[], None]
     ) -> DeflatedMember | None:
         with snapshot.file.open("rb") as file:
             header = file.read(_HEADER)
@@ -122,7 +124,9 @@ class Comparison:
             entry = archive.entry(record.name, bytes=record.bytes, compressed_bytes=record.compressed_bytes)
             if not archive.begins_with(entry, header) or sha256_of(snapshot.file, check=check) != record.sha256:
                 return None
-            return archive.deflated(entry, sha256=record.sha256, way=partial(way, path))
+            if known is not None and (known.sha256, known.crc32) != (record.sha256, entry.crc32):
+                known = None  # it is of another archive; or else this one is damaged, which inflating it shows
+            return archive.deflated(entry, sha256=record.sha256, way=partial(way, path), known=known)
 
 
 def _checked_at(record: BackedUp) -> datetime:

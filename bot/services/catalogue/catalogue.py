@@ -13,6 +13,7 @@ from bot.services.catalogue.bot import BotTable
 from bot.services.catalogue.charts import ChartTable
 from bot.services.catalogue.connection import CatalogueConnection, connect
 from bot.services.catalogue.databases import DatabaseTable
+from bot.services.catalogue.deflated import DeflatedTable
 from bot.services.catalogue.deliveries import DeliveryTable
 from bot.services.catalogue.drills import DrillTable
 from bot.services.catalogue.events import EventTable
@@ -43,6 +44,7 @@ class Catalogue:
         self.bot = BotTable(db)
         self.charts = ChartTable(db)
         self.databases = DatabaseTable(db)
+        self.deflated = DeflatedTable(db)
         self.deliveries = DeliveryTable(db)
         self.drills = DrillTable(db)
         self.events = EventTable(db)

@@ -19,6 +19,7 @@ from bot.services.catalogue.schema_reasons import (
     UNOPENED_IS_NO_NOTE,
     WARNINGS_OF_DATABASES,
 )
+from bot.services.catalogue.schema_taken_over import DEFLATED_BYTES, TAKEN_OVER
 
 # Written into the file's header, so that `file` and we tell a catalogue from somebody else's database.
 # https://www.sqlite.org/pragma.html#pragma_application_id
@@ -272,9 +273,6 @@ _TELEGRAM = (
     "ALTER TABLE recipients ADD COLUMN auto_delete INTEGER NOT NULL DEFAULT 0",  # seconds; 0: the chat has no timer
 )
 
-# When an equal copy was checked whose check counts for this one, and by which setting its bytes were deflated.
-_TAKEN_OVER = ("ALTER TABLE backed_up ADD COLUMN checked_at TEXT", "ALTER TABLE backed_up ADD COLUMN compression TEXT")
-
 # Until when a safety copy is kept. Those that their restore pinned for good, and nobody by hand since, get the same
 # thirty days, and a week from now at least, in which somebody can still pin them.
 _SAFETY_COPIES = (
@@ -290,9 +288,9 @@ _SAFETY_COPIES = (
 
 STEPS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
-    *(_TELEGRAM, _TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES, REASONS_OF_SKIPS),
+    *(_TELEGRAM, TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES, REASONS_OF_SKIPS),
     *(FACTS_OF_ACTIONS, REASONS_OF_DELIVERIES, REASONS_OF_BACKUPS, RESULTS_OF_DRILLS),
-    *(UNOPENED_IS_NO_NOTE, WARNINGS_OF_DATABASES, SAFETY_IS_NO_NOTE, FIGURES_OF_RESTORES),
+    *(UNOPENED_IS_NO_NOTE, WARNINGS_OF_DATABASES, SAFETY_IS_NO_NOTE, FIGURES_OF_RESTORES, DEFLATED_BYTES),
 )
 VERSION = len(STEPS)
 

@@ -28,9 +28,8 @@ from bot.models import Cause, Compression
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import gentle_threads, in_thread
-from bot.services.zip.deflated import Content, DeflatedMember
+from bot.services.zip.deflated import BLOCK, Content, DeflatedMember
 
-BLOCK = 1 << 19  # a quarter is as good for the ratio, and costs hand-overs; the memory in use is a few of them
 WINDOW = 1 << 15
 FINAL_BLOCK = b"\x03\x00"  # empty, fixed codes, final bit set (RFC 1951, 3.2.3)
 MAX_THREADS = 4  # each has about 4 MiB under way; with more of them the check of the snapshot is the limit anyway
@@ -155,11 +154,12 @@ class Reading:
         self._sha256 = hashlib.sha256()
         self._before = b""
         self._bytes = self._crc32 = 0
+        self._blocks: list[tuple[int, int]] = []
 
     @property
     def content(self) -> Content:
         """Of the very bytes that were compressed so far."""
-        return Content(self._bytes, self._crc32, self._sha256.hexdigest())
+        return Content(self._bytes, self._crc32, self._sha256.hexdigest(), tuple(self._blocks))
 
     def next_block(self) -> tuple[bytes, bytes]:
         """Read the next block (empty at the end) and what to preset for it. Raises `ArchiveError`."""
@@ -169,6 +169,8 @@ class Reading:
         self._crc32 = isal_zlib.crc32(block, self._crc32)
         self._bytes += len(block)
         self._before = block[-WINDOW:]
+        if block:
+            self._blocks.append((isal_zlib.crc32(block), isal_zlib.crc32(self._before)))
         return block, before
 
     def samples(self) -> list[tuple[bytes, bytes]]:

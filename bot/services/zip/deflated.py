@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from bot.errors import ArchiveError
-from bot.models import Cause
+from bot.models import Cause, Deflated
+
+BLOCK = 1 << 19
+"""Bytes that are deflated at once: a quarter is as good for the ratio, and costs hand-overs; a few are in memory."""
 
 PIECE = 1 << 18
 """Bytes that are handed on at once: larger ones the system would have to clear memory for."""
@@ -15,18 +18,20 @@ PIECE = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a member inflates to: its size and its checksums."""
+    """What a member inflates to: its size, its checksums, and those of its blocks, of each two as `Block` has them."""
 
     bytes: int
     crc32: int
     sha256: str
+    blocks: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeflatedMember:
     """A raw deflate stream of `compressed_bytes` from `offset` of an archive, and what it is said to inflate to.
 
-    Nothing of it is verified here: whoever writes it anew inflates what was written.
+    Nothing of it is verified here: whoever writes it anew inflates what was written, or compares it with what is
+    `known` of the stream, where that was inflated before.
     """
 
     name: str  # of the archive
@@ -34,6 +39,7 @@ class DeflatedMember:
     offset: int
     compressed_bytes: int
     content: Content
+    known: Deflated | None = None
 
     def pieces(self) -> Generator[bytes, None, None]:
         """Read it piece by piece. Raises `ArchiveError` where it can't be read, or ends too early."""

@@ -98,5 +98,5 @@ class Copier(Inflater):
 
     def feed(self, data: bytes | memoryview) -> bytes:
         self.compressed_bytes += len(data)
-        self._take(data)
+        self._take(bytes(data))
         return b""

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from bot.errors import DamagedArchiveError, NotFoundError
-from bot.models import Cause
+from bot.models import Cause, Deflated
 from bot.services.zip.deflated import Content, DeflatedMember
 from bot.services.zip.inflate import PIECE, Checksum, Copier, InflateError, Inflater
 from bot.services.zip.records import ZipEntry
@@ -102,8 +102,13 @@ class ZipReader:
             raise DamagedArchiveError(f"{self.name} is damaged: it does not hold {name} as it was written.")
         return found[0]
 
-    def deflated(self, entry: ZipEntry, *, sha256: str, way: Callable[[], BinaryIO]) -> DeflatedMember:
-        """Say where the deflated bytes of a member lie; `way` opens the archive again. Raises `DamagedArchiveError`."""
+    def deflated(
+        self, entry: ZipEntry, *, sha256: str, way: Callable[[], BinaryIO], known: Deflated | None = None
+    ) -> DeflatedMember:
+        """Say where the deflated bytes of a member lie, and what is `known` of them; `way` opens the archive again.
+
+        Raises `DamagedArchiveError`.
+        """
         try:
             _name, offset = local_header(self.file, entry)
         except InflateError as error:
@@ -114,6 +119,7 @@ class ZipReader:
             offset=offset,
             compressed_bytes=entry.compressed_bytes,
             content=Content(entry.bytes, entry.crc32, sha256),
+            known=known,
         )
 
     def read(self, entry: ZipEntry, *, most: int) -> bytes:

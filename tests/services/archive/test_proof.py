@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ArchiveError
-from bot.models import Member
+from bot.models import Deflated, Member
 from bot.services.archive.proof import ArchiveProof
+from bot.services.zip.deflated import Content, DeflatedMember
 from bot.services.zip.inflate import INFLATED_PIECE, InflateError, Inflater
 
 
@@ -55,6 +57,34 @@ def test_members_are_found_however_the_file_is_cut(contents: list[bytes], cut: i
         proof.take(file[start : start + cut])
     proof.conclude(members)
     assert (proof.position, proof.crc32) == (len(file), zlib.crc32(file))
+
+
+@given(content=st.binary(max_size=300), flip=st.integers(-1, 8 * 20), cut=st.integers(1, 50))
+def test_what_was_inflated_before_is_known_again(content: bytes, flip: int, cut: int) -> None:
+    """By the checksum of its deflated bytes; with one bit of them changed it is not, whatever it would inflate to."""
+    stream, expected = deflated(content), member(content, 1)
+    known = Deflated(sha256=expected.sha256, crc32=expected.crc32, deflated_sha256=hashlib.sha256(stream).hexdigest())
+    taken_over = DeflatedMember(
+        name="earlier.zip",
+        opened=io.BytesIO,
+        offset=0,
+        compressed_bytes=len(stream),
+        content=Content(expected.bytes, expected.crc32, expected.sha256),
+        known=known,
+    )
+    spoiled = bytearray(stream)
+    if flip >= 0:
+        spoiled[flip // 8 % len(stream)] ^= 1 << flip % 8
+    proof, file = ArchiveProof(), b"h" + spoiled + b"descriptor"
+    proof.expect(1, taken_over)
+    for start in range(0, len(file), cut):
+        proof.take(file[start : start + cut])
+    if flip < 0:
+        proof.conclude([expected])
+        assert proof.deflated == {"shop.db": known}
+    else:
+        with pytest.raises(ArchiveError, match="is not what was read"):
+            proof.conclude([expected])
 
 
 @pytest.mark.parametrize(

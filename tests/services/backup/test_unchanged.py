@@ -2,78 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bot.errors import ArchiveError
-from bot.models import BackedUp, Backup, CheckMethod, Verdict
+from bot.models import CheckMethod, Verdict
 from bot.services.archive.proof import ArchiveProof
 from bot.services.archive.unsealing import verify_any
-from bot.services.archive.verify import verify_archive
-from bot.services.backup import checks
-from bot.services.concurrency.abort import Abort
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import Keys
-from tests.world.catalogue import House, run_sql
+from tests.world.catalogue import run_sql
 from tests.world.databases import change, make_database
-
-
-class Hours(House):
-    """The house, in which is told which databases were really checked, and what their members' bytes are."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__(folder)
-        self.checked: list[str] = []
-        check = checks.check_snapshot
-
-        async def counted(snapshot: Any, *arguments: Any, **more: Any) -> Any:
-            self.checked.append(snapshot.database.name)
-            return await check(snapshot, *arguments, **more)
-
-        monkeypatch.setattr(checks, "check_snapshot", counted)
-
-    async def hour(self) -> tuple[Backup, list[str]]:
-        """Make a backup an hour later; return it, and which databases it has checked anew, in order."""
-        self.checked.clear()
-        backup = await self.back_up()
-        assert not backup.skipped
-        await verify_archive(self.archive(backup), expected_sha256=backup.archive_sha256, abort=Abort())
-        with zipfile.ZipFile(self.archive(backup)) as archive:
-            assert archive.testzip() is None
-            told = json.loads(archive.read("manifest.json"))["databases"]
-        assert [one["checked_at"] is None for one in told] == [one.checked_at is None for one in backup.databases]
-        return backup, sorted(self.checked)
-
-    def spoil(self, backup: Backup, at: int) -> None:
-        """Let the disk change a byte of an archive."""
-        content = bytearray(self.archive(backup).read_bytes())
-        content[at] ^= 0x10
-        self.archive(backup).write_bytes(content)
+from tests.world.hours import Hours, deflated, of
 
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hours:
     return Hours(tmp_path, monkeypatch)
-
-
-def of(backup: Backup, name: str = "x.db") -> BackedUp:
-    return next(one for one in backup.databases if one.name == name)
-
-
-def deflated(house: House, backup: Backup, name: str = "x.db") -> bytes:
-    content = house.archive(backup).read_bytes()
-    with zipfile.ZipFile(house.archive(backup)) as archive:
-        entry = archive.getinfo(name)
-        start = entry.header_offset + 30 + int.from_bytes(content[entry.header_offset + 26 :][:2], "little")
-        start += int.from_bytes(content[entry.header_offset + 28 :][:2], "little")
-        return content[start : start + entry.compress_size]
 
 
 async def test_only_what_changed_is_checked(house: Hours) -> None:
@@ -178,6 +128,70 @@ async def test_each_database_has_its_own_newest_archive(house: Hours) -> None:
     third, checked = await house.hour()
     assert checked == []
     assert [one.checked_at for one in third.databases] == [one.taken_at for one in first.databases]
+
+
+async def test_what_was_inflated_today_is_known_again_by_its_checksum(house: Hours) -> None:
+    """The proof of the first hour inflates; the next ones compare the deflated bytes; after a day it inflates."""
+    first, _ = await house.hour()
+    assert all(map(house.was_inflated, first.databases))
+    bytes_of_then = deflated(house, first)
+    for _ in range(2):
+        later, _ = await house.hour()
+        assert not any(map(house.was_inflated, later.databases))
+        assert deflated(house, later) == bytes_of_then
+    change(house.x, "UPDATE entries SET text = 'new' WHERE id = 7")
+    changed, _ = await house.hour()
+    assert [house.was_inflated(of(changed, name)) for name in ("x.db", "y.db")] == [True, False]
+    house.now += timedelta(hours=22)
+    later, _ = await house.hour()
+    assert [house.was_inflated(of(later, name)) for name in ("x.db", "y.db")] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "forgotten", ["DELETE FROM deflated", "UPDATE deflated SET sha256 = 'ab'", "UPDATE deflated SET crc32 = 1"]
+)
+async def test_what_is_not_known_is_inflated(house: Hours, forgotten: str) -> None:
+    """Where the catalogue knows nothing of the deflated bytes, or of others, the proof inflates them, and it knows."""
+    await house.hour()
+    async with house.courier() as courier:
+        run_sql(courier.catalogue, forgotten)
+    for inflated in (True, False):
+        backup, checked = await house.hour()
+        assert checked == []
+        assert [house.was_inflated(one) for one in backup.databases] == [inflated, inflated]
+
+
+async def test_a_rebuilt_catalogue_knows_nothing_of_deflated_bytes(house: Hours) -> None:
+    """What the manifests tell is enough to take over the bytes, and not to pass over inflating them."""
+    await house.hour()
+    for file in house.store.glob("catalogue.db*"):
+        file.unlink()
+    backup, checked = await house.hour()
+    assert checked == []
+    assert all(map(house.was_inflated, backup.databases))
+
+
+async def test_a_wrong_memory_costs_the_full_way_and_nothing_else(house: Hours, log_lines: list[str]) -> None:
+    """Where the bytes are not those that are remembered, all is made anew; the old archive is as it was, and sound."""
+    first, _ = await house.hour()
+    async with house.courier() as courier:
+        run_sql(courier.catalogue, "UPDATE deflated SET deflated_sha256 = 'ab' WHERE path LIKE '%x.db'")
+    second, checked = await house.hour()
+    assert checked == ["x.db", "y.db"]
+    assert all(map(house.was_inflated, second.databases))
+    assert not (await house.backup(first.id)).damaged
+    assert any(line.startswith("ERROR") and "can't be taken over" in line for line in log_lines)
+    assert (await house.hour())[1] == []
+
+
+async def test_a_directory_that_rotted_is_not_passed_on(house: Hours) -> None:
+    """The CRC of a member stands in the directory alone, which no checksum of deflated bytes holds."""
+    first, _ = await house.hour()
+    crc32 = zipfile.ZipFile(house.archive(first)).getinfo("x.db").CRC.to_bytes(4, "little")
+    house.spoil(first, house.archive(first).read_bytes().rindex(crc32))
+    _second, checked = await house.hour()
+    assert checked == ["x.db", "y.db"]
+    assert (await house.backup(first.id)).damaged
 
 
 def remove(archive: Path) -> None:
