@@ -52,8 +52,11 @@ def _mends(alarm: Alarm) -> tuple[tuple[str, AlarmAct, str] | tuple[str, AlarmAc
             return (show, (words.ALL_REMOVED, AlarmAct.ACCEPT)) if removable else (show, again[:2])
         case AlarmKind.SKIPPED | AlarmKind.GONE:
             back = (restore,) if alarm.fact("reason") in _RESTORABLE and alarm.number("backup") else ()
-            removed = acceptance(alarm)
-            return (*back, (removed, AlarmAct.ACCEPT) if removed else again[:2] if back else again)
+            if removed := acceptance(alarm):
+                return (*back, (removed, AlarmAct.ACCEPT))
+            if back:
+                return back if alarm.fact("reason") in SPOILED else (*back, again[:2])
+            return (again,)
         case AlarmKind.SHRUNKEN:
             back = (restore,) if alarm.number("backup") else ()
             return ((acceptance(alarm), AlarmAct.ACCEPT), *back)

@@ -57,13 +57,18 @@ def _spoiled_names(backup: Backup) -> tuple[str, ...]:
     return tuple(record.name for record in backup.skipped) if spoiled else ()
 
 
+def _databases(wanted: Sequence[str], screen: ScreenName) -> Row:
+    """Return the way to databases in trouble; the menu and Backup Status lead to all of them anyway."""
+    return database_row(wanted) if len(wanted) == 1 or screen is ScreenName.HEALTH else []
+
+
 def _mend(concern: Concern, status: Status, screen: ScreenName, *, to_start: bool) -> Row:
     known = [name for name in concern.names if any(one.name == name for one in status.databases)]
     match concern.kind:
         case ConcernKind.DATABASES | ConcernKind.UNCHECKED | ConcernKind.NEW | ConcernKind.SHRUNKEN:
-            return database_row(known) if len(known) == 1 or screen is ScreenName.HEALTH else []
+            return _databases(known, screen)
         case ConcernKind.FAILED if status.latest is not None and (lost := _spoiled_names(status.latest)):
-            return database_row(lost)
+            return _databases(lost, screen)
         case ConcernKind.FAILED | ConcernKind.INTERRUPTED | ConcernKind.STALE if screen is not ScreenName.MENU:
             return [button(BACK_UP, Run(), ButtonStyle.PRIMARY)]
         case ConcernKind.DELIVERY | ConcernKind.FIRST if to_start:

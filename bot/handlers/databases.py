@@ -31,7 +31,7 @@ from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.picture_buttons import database_key, picture_of
 from bot.handlers.restore import begin_choice
 from bot.models import AlarmAct, AlarmKind, Backup, DatabaseStatus, Status
-from bot.services.status.verdict import DatabaseStanding, standing
+from bot.services.status.verdict import DatabaseStanding, is_out_of_space, standing
 from bot.texts import answers
 from bot.texts import databases as texts
 from bot.texts.alarms import BACK_UP
@@ -70,8 +70,11 @@ def build_databases_router() -> Router:
     return router
 
 
-async def open_databases(_: CallbackQuery, callback_data: Databases, press: ButtonPress, manager: Manager) -> None:
-    await press.draw(databases_screen(await manager.status(), callback_data.page), unchanged=answers.UP_TO_DATE)
+async def open_databases(
+    _: CallbackQuery, callback_data: Databases, press: ButtonPress, manager: Manager, timezone: ZoneInfo
+) -> None:
+    screen = databases_screen(await manager.status(), callback_data.page, timezone)
+    await press.draw(screen, unchanged=answers.UP_TO_DATE)
 
 
 async def open_database(
@@ -117,7 +120,7 @@ async def restore_database(
     await begin_choice(press, f"b{callback_data.backup}", live_restores, only=name)
 
 
-def databases_screen(status: Status, page: int) -> Screen:
+def databases_screen(status: Status, page: int, timezone: ZoneInfo) -> Screen:
     """Draw a page of the list, trouble first; a page past the end is the last one."""
     ranked = sorted(status.databases, key=lambda one: standing(one, status))
     page, shown, more = page_of(ranked, page, ON_A_PAGE)
@@ -125,9 +128,9 @@ def databases_screen(status: Status, page: int) -> Screen:
         [button(texts.database_label(one, status), OfDatabase(key=database_key(one.name), page=page))] for one in shown
     ]
     pages = turn_pages(page, lambda number: Databases(page=number), more=more)
-    stale = texts.all_too_old(status) and not status.is_paused
-    mend = [button(BACK_UP, Run(), ButtonStyle.PRIMARY)] if stale else []
-    return Screen(texts.databases(status), keyboard(mend, *rows, pages, TO_MENU))
+    run = (texts.all_too_old(status) and not status.is_paused) or is_out_of_space(status)
+    mend = [button(BACK_UP, Run(), ButtonStyle.PRIMARY)] if run else []
+    return Screen(texts.databases(status, timezone), keyboard(mend, *rows, pages, TO_MENU))
 
 
 def _require(status: Status, key: str) -> DatabaseStatus:

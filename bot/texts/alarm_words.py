@@ -39,18 +39,21 @@ def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     troubles = dict(zip(alarm.all("name"), alarm.all("reason"), strict=False))
     if troubles:
         full = set(troubles.values()) == {SkipReason.NO_SPACE} and bool(_figures(alarm))
-        what = f"No database could be backed up{'' if full else f': {_by_cause(troubles)}'}.{_figures(alarm)}"
+        what = _figures(alarm) if full else f"No database could be backed up: {_by_cause(troubles)}."
         mend = _mend_all(set(troubles.values()), several=len(troubles) > 1)
     elif alarm.fact("code") == "nothing":
         what, mend = "The setting DATABASES matches no file.", "Put the files back, or correct it."
     elif alarm.fact("code") == "no-space":
-        what, mend = "The disk is full.", "Free some space, or keep fewer backups (MAX_BACKUP_COUNT), then try again."
+        what, mend = (
+            "Not enough disk space.",
+            "Free some space, or keep fewer backups (MAX_BACKUP_COUNT), then try again.",
+        )
     else:
         what = _cause(alarm) or failure_words(alarm.fact("code"))
         mend = _STORE if alarm.fact("code") in (ArchiveError.code, CatalogueError.code) else "Try again."
     return AlarmWords(
         title="Backup failed",
-        what=f"{what} Nothing new was stored; older backups are untouched.",
+        what=f"{what} Older backups are untouched.",
         mend=mend,
         over="Nothing is left to back up, as you wanted"
         if alarm.ending == AlarmEnding.NOTHING_LEFT
@@ -69,7 +72,7 @@ def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
         return AlarmWords(
             title=f"{number} have disappeared" if gone else f"{number} are not backed up",
             what=f"{plain_names(alarm.all('name'), 6)}."
-            + (_figures(alarm) or (f" They are {same.state}." if same else "")),
+            + (f" {_figures(alarm)}" if full else f" They are {same.state}." if same else ""),
             mend=skip_words(SkipReason.NO_SPACE).mend
             if full
             else f"{_IN_COMMON} {_SAY_SO}"
@@ -85,7 +88,7 @@ def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
         title=f"{name} has disappeared" if gone else f"{name} is not backed up",
         what=" ".join(
             (
-                _cause(alarm) or what or _figures(alarm).strip() or words.what,
+                _cause(alarm) or what or _figures(alarm) or words.what,
                 f"{_backup(alarm, now, timezone)} has a good copy." if kept else "No backup holds it yet.",
             )
         ),
@@ -161,7 +164,7 @@ def _stale(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     planned = in_words(schedule) or schedule
     since = [datetime.fromisoformat(alarm.fact(name)) for name in ("off from", "off to") if alarm.fact(name)]
     if by:
-        what = f"Scheduled backups{f' ({planned})' if planned else ''} were paused by {person(by)}."
+        what = f"{person(by)} has paused the scheduled backups{f' ({planned})' if planned else ''}."
     elif len(since) > 1:
         what = "The program was not running from {} to {}.".format(*(moment(at, now, timezone) for at in since))
     else:
@@ -211,12 +214,12 @@ def _disk(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     free, enough, kept = (alarm.number(name) for name in ("free", "enough", "kept"))
     fewer = kept > enough - free  # else no setting of the courier's gives it room
     return AlarmWords(
-        title="Disk nearly full",
-        what=f"Only {human_size(free)} left at {alarm.fact('folder')}; soon no backup can be made."
+        title=f"Disk nearly full: {human_size(free)} left" if alarm.fact("folder") else "Disk nearly full",
+        what=f"The next backups may find no room at {alarm.fact('folder')}."
         if alarm.fact("folder")
         else "There is little room left.",
-        mend=f"Free some space on the server's disk: {human_size(enough)} are wanted"
-        + (", or keep fewer backups (MAX_BACKUP_COUNT): they take" if fewer else ". Deleting backups frees only")
+        mend=f"Make room until {human_size(enough)} are free"
+        + (", or keep fewer backups (MAX_BACKUP_COUNT): they take" if fewer else "; backups take only")
         + f" {human_size(kept)}."
         if alarm.fact("folder")
         else "Free some space.",
@@ -235,7 +238,7 @@ def _by_cause(troubles: Mapping[str, str]) -> str:
 
 def _figures(alarm: Alarm) -> str:
     figures = full_disk([alarm.facts])
-    return f" The disk is full: {figures}." if figures else ""
+    return f"Not enough disk space: {figures}." if figures else ""
 
 
 def _mend_all(reasons: Collection[str], *, several: bool) -> str:

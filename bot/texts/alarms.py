@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Alarm, AlarmAct, AlarmKind
 from bot.texts.alarm_words import words_of
-from bot.texts.markup import FittedList, compose, one_line, person, sentence, text
+from bot.texts.markup import FittedList, compose, one_line, person, text
 from bot.texts.measures import age, duration, instant, moment
 
 LATER = "🔕 Mute for 24 h"
@@ -77,14 +77,8 @@ def _acted(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> str | None:
     return f"<b>{said}</b>, {_at(datetime.fromisoformat(at), now, timezone)}"
 
 
-def alarm_over(alarm: Alarm, timezone: ZoneInfo, *, answered: bool = False) -> str:
-    """Return what the message of an alarm becomes at its end: nothing in it looks like an alarm any more.
-
-    Where it is `answered` by what is good again, it says which alarm that was, and from when to when.
-    """
-    if answered:
-        title = words_of(alarm, alarm.ended_at or alarm.began_at, timezone).title
-        return compose(f"✅ Over: “{text(title, 120)}”", f"<i>{_span(alarm, timezone, begins=True)}.</i>")
+def alarm_over(alarm: Alarm, timezone: ZoneInfo) -> str:
+    """Return what the message of an alarm becomes at its end: nothing in it looks like an alarm any more."""
     return compose(
         f"✅ <b>{text(_over(alarm, timezone), 160)}</b>",
         "",
@@ -142,10 +136,10 @@ def _lasted(alarm: Alarm, timezone: ZoneInfo) -> str:
     return f"{who} {was} for {lasted}" if was else f"The alarm lasted {lasted}"
 
 
-def _span(alarm: Alarm, timezone: ZoneInfo, *, begins: bool = False) -> str:
+def _span(alarm: Alarm, timezone: ZoneInfo) -> str:
     ended = alarm.ended_at or alarm.began_at
     began = moment(alarm.began_at, ended, timezone)
-    return f"{instant(alarm.began_at, sentence(began) if begins else began)} to {_at(ended, ended, timezone)}"
+    return f"{instant(alarm.began_at, began)} to {_at(ended, ended, timezone)}"
 
 
 def _at(then: datetime, now: datetime, timezone: ZoneInfo) -> str:

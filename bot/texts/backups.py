@@ -153,7 +153,7 @@ def _cause(state: str, befallen: Sequence[SkippedRecord]) -> str:
     figures = full_disk([record.why.facts for record in befallen])
     whom = f"❌ <b>{names([record.name for record in befallen], 8)}</b>"
     if figures:
-        return f"{whom}: the disk is full, {figures}"
+        return f"{whom}: not enough disk space, {figures}"
     return f"{whom} {'is' if len(befallen) == 1 else 'are'} {state}"
 
 

@@ -7,14 +7,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import Alarm, AlarmKind, Backup, Condition, DatabaseStatus, SkipReason, Status, Verdict
-from bot.services.status.verdict import DatabaseStanding, database_condition, standing
+from bot.services.status.verdict import ConcernKind, DatabaseStanding, concerns_of, database_condition, standing
 from bot.texts.alarm_words import words_of
 from bot.texts.alarms import RESTORE
 from bot.texts.losses import loss_line, losses_of
 from bot.texts.markup import FittedList, compose, name, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, rows_in
 from bot.texts.skips import cause_of, full_disk, skip_words
-from bot.texts.verdict import CONDITION_ICONS, stale_line
+from bot.texts.verdict import CONDITION_ICONS, OF_DATABASES, headline, stale_line
 
 _FEW = 6
 """Up to so many good databases are named on Backup Status; more are a number."""
@@ -39,7 +39,7 @@ def why(database: DatabaseStatus, status: Status) -> str:
         case DatabaseStanding.SHRUNKEN:
             return "has shrunk"
         case DatabaseStanding.OLD:
-            return "too old"
+            return "backup too old"
         case DatabaseStanding.UNCHECKED:
             return "could not be checked"
         case DatabaseStanding.NEW | DatabaseStanding.GOOD | DatabaseStanding.RETIRED:
@@ -93,7 +93,7 @@ def _size(database: DatabaseStatus) -> str:
 # --- the list ----------------------------------------------------------------------------------------------------
 
 
-def databases(status: Status) -> str:
+def databases(status: Status, timezone: ZoneInfo) -> str:
     """Return the text over the list of databases, which are its buttons."""
     here = [one for one in status.databases if not one.retired]
     if not status.databases:
@@ -111,7 +111,14 @@ def databases(status: Status) -> str:
     full = {one.skipped for one in here} == {SkipReason.NO_SPACE}
     mend = f"💡 {skip_words(SkipReason.NO_SPACE).mend}" if full else stale_line(status) if old is not None else None
     press = f"Press one to see its backups{'' if full else ', or to restore it'}."
-    return compose("🗄 <b>Databases</b>", state, mend, press if status.latest_proven is not None else None)
+    head = headline(status, timezone) if status.is_paused or _is_elsewhere(status) else None
+    return compose("🗄 <b>Databases</b>", head, state, mend, press if status.latest_proven is not None else None)
+
+
+def _is_elsewhere(status: Status) -> bool:
+    """Tell whether what is worst is no matter of single databases, and so said by none of them."""
+    told = (ConcernKind.FIRST, ConcernKind.STALE, *OF_DATABASES)
+    return any(concern.kind not in told for concern in concerns_of(status)[:1])
 
 
 def all_too_old(status: Status) -> bool:
@@ -130,7 +137,7 @@ def backed_up(status: Status) -> tuple[str, str]:
     some = [one.name for one, place in zip(here, places, strict=True) if place is worst]
     if here and not held:
         older = " now; older backups are there" if {*places} == {worst} and any(one.last for one in here) else ""
-        return mark, (f"none of {len(here)} backed up" if len(here) > 1 else "not backed up") + older
+        return mark, ("none" if len(here) > 1 else "not") + f" backed up{older}"
     number = f"{held} of {len(here)} " if held < len(here) else f"all {held} " if held > 1 else ""
     said = f"{number}backed up and checked"
     tails = {

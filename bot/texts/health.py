@@ -12,6 +12,7 @@ from bot.services.status.verdict import (
     SOON_FULL,
     DatabaseStanding,
     backup_condition,
+    delivery_condition,
     is_out_of_space,
     measured_concerns,
     standing,
@@ -19,7 +20,6 @@ from bot.services.status.verdict import (
 from bot.texts.backups import names_of, trouble_of, who
 from bot.texts.databases import backed_up
 from bot.texts.load import much
-from bot.texts.losses import shrunken_tail
 from bot.texts.markup import FittedList, by_name, compose, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
@@ -97,9 +97,9 @@ def _last_good(health: Health) -> str:
     old = ", too old" if status.stale else ""
     incomplete = latest is not None and latest.proven and bool(latest.skipped)
     # What it lacks is told of the databases below; it is good for what it holds.
-    partly = incomplete or bool(proven.shrunken)
+    partly = incomplete or bool(proven.shrunken) or delivery_condition(status) is not Condition.GOOD
     mark = "⚠️" if partly and not status.stale else CONDITION_ICONS[backup_condition(status)]
-    partial = ", incomplete" if incomplete else shrunken_tail(proven)
+    partial = ", incomplete" if incomplete else ""
     return f"{mark} Backups: {trouble}{age(proven.started_at, status.now)}{old}{partial}"
 
 
@@ -142,8 +142,8 @@ def _disk(health: Health) -> str:
     free = f"{human_size(health.disk_free)} free of {human_size(health.disk_total)}"
     days = health.days_until_full
     if any(alarm.kind == AlarmKind.DISK for alarm in health.status.alarms):
-        full = is_out_of_space(health.status)
-        return f"{CONDITION_ICONS[Condition.WRONG]} Disk {'' if full else 'nearly '}full: {free} · {archives}"
+        tight = "not enough" if is_out_of_space(health.status) else "nearly full"
+        return f"{CONDITION_ICONS[Condition.WRONG]} Disk: {free}, {tight} · {archives}"
     if days is None:
         return f"✅ Disk: {free} · {archives}"
     left = "less than a day" if days < 1 else f"about {count(int(days), 'day')}" if days < 365 else "over a year"

@@ -11,6 +11,7 @@ from bot.services.catalogue import Event
 from bot.texts.actions import action_line
 from bot.texts.alarm_words import words_of
 from bot.texts.alarms import alarm_recovered
+from bot.texts.alarms import icon as alarm_icon
 from bot.texts.backups import STATE_ICONS, state_words
 from bot.texts.markup import FittedList, compose, names, text
 from bot.texts.measures import count, human_size, moment
@@ -51,7 +52,7 @@ def _line(
         case Alarm() if event.over:
             icon, said = "✅", alarm_recovered(what, timezone).removeprefix("✅ ")
         case Alarm():
-            icon, said = "🚨", text(words_of(what, what.began_at, timezone).title, 120)
+            icon, said = alarm_icon(what), text(words_of(what, what.began_at, timezone).title, 120)
         case _:
             return action_line(what, now, timezone)
     return f"{icon} {when} {said}"

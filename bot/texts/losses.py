@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.models import TABLE_GONE, Alarm, Backup, Loss
+from bot.models import TABLE_GONE, Alarm, Loss
 from bot.texts.markup import shortened
 from bot.texts.measures import human_size
 
@@ -31,9 +31,3 @@ def losses_of(alarm: Alarm) -> tuple[Loss, ...]:
     figures = zip(alarm.all("table"), alarm.all("before"), alarm.all("after"), strict=True)
     over = alarm.fact("over")
     return tuple(Loss(alarm.subject, table, int(before), int(after), over) for table, before, after in figures)
-
-
-def shrunken_tail(backup: Backup) -> str:
-    """Return why a whole backup has a warning's mark: `, one database has shrunk`; empty where none has."""
-    lost = len({loss.database for loss in backup.shrunken})
-    return f", {'one database has' if lost == 1 else f'{lost} databases have'} shrunk" if lost else ""

@@ -23,8 +23,8 @@ class NoticeTexts:
     def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetime | None) -> str:
         return alarms.alarm(alarm, now, reminder, quiet_until, self.timezone)
 
-    def alarm_over(self, alarm: Alarm, *, answered: bool = False) -> str:
-        return alarms.alarm_over(alarm, self.timezone, answered=answered)
+    def alarm_over(self, alarm: Alarm) -> str:
+        return alarms.alarm_over(alarm, self.timezone)
 
     def alarm_recovered(self, alarm: Alarm) -> str:
         return alarms.alarm_recovered(alarm, self.timezone)

@@ -19,8 +19,8 @@ class SkipWords:
     mend: str
 
 
-_RESTORE = "Restore it from its last backup: you see first what that changes."
-RESTORE_ALL = "Restore them from their last backups: you see first what that changes."
+_RESTORE = "Restore it from its last good backup: you see first what that changes."
+RESTORE_ALL = "Restore them from their last good backups: you see first what that changes."
 _GONE = "Put it back, restore it, or say that it was removed on purpose: its backups stay."
 _PERMISSIONS = "Run the courier as the same user as its program, or let it read the file and write to its folder."
 _UNKNOWN = SkipWords("not readable", "It could not be copied.", "Try again; the log file says what happened.")
@@ -75,7 +75,7 @@ SKIPS = {
         "Try again. Whatever writes it should write another file and rename that.",
     ),
     SkipReason.NO_SPACE: SkipWords(
-        "without room", "The disk is full: there was no room for a copy of it.", "Free some space, then back up again."
+        "without room", "There was not enough disk space for a copy of it.", "Free some space, then make a backup."
     ),
     SkipReason.FAILED: _UNKNOWN,
 }
@@ -100,7 +100,7 @@ def cause_of(reasons: Collection[str]) -> str:
     if len(states) != 1:
         return ""
     if states == {skip_words(SkipReason.NO_SPACE).state}:
-        return "the disk is full"
+        return "not enough disk space"
     return f"the file is {states.pop()}" if len(reasons) == 1 else f"the files are {states.pop()}"
 
 

@@ -7,13 +7,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
-from bot.models import FROM_THE_CHAT, Alarm, AlarmKind, BackupState, Override, Recipient, Status
-from bot.services.status.verdict import ConcernKind, backup_condition, concerns_of, is_out_of_space
+from bot.models import FROM_THE_CHAT, Alarm, AlarmKind, BackupState, Condition, Override, Recipient, Status
+from bot.services.status.verdict import ConcernKind, backup_condition, concerns_of, delivery_condition, is_out_of_space
 from bot.texts.alarm_words import words_of
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import delivered_to, names_of, owed_lines, seal_line, trouble_of, unchanged_line, who
 from bot.texts.databases import summary
-from bot.texts.losses import shrunken_tail
 from bot.texts.markup import FittedList, by_name, compose, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
@@ -32,7 +31,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         "📊 <b>Backup Status</b>",
         headline(status, timezone),
         text(status.state_reason, 300) if status.state_reason and not status.is_paused else None,
-        mend_line(status, timezone) if _needs_a_backup(status) else None,  # an alarm shown below says its own
+        mend_line(status, timezone) if _is_headed_by_a_mend(status) else None,  # an alarm shown below says its own
         "",
         *open_alarms(others, now, timezone),
         cut_off_lines(status),
@@ -49,12 +48,13 @@ def status(status: Status, timezone: ZoneInfo) -> str:
     )
 
 
-def _needs_a_backup(status: Status) -> bool:
-    return any(concern.kind in (ConcernKind.FAILED, ConcernKind.STALE) for concern in concerns_of(status)[:1])
+def _is_headed_by_a_mend(status: Status) -> bool:
+    kinds = (ConcernKind.FAILED, ConcernKind.STALE, ConcernKind.DISK)
+    return any(concern.kind in kinds for concern in concerns_of(status)[:1])
 
 
 def _told_below(alarm: Alarm, status: Status) -> bool:
-    """Whether what an alarm is about stands on the screen anyway: a database, the newest run, a recipient."""
+    """Whether what an alarm is about stands on the screen anyway: its head, a database, the newest run, a recipient."""
     match alarm.kind:
         case AlarmKind.SKIPPED | AlarmKind.GONE:
             return alarm.is_of_many or any(one.name == alarm.subject and one.trouble for one in status.databases)
@@ -69,7 +69,7 @@ def _told_below(alarm: Alarm, status: Status) -> bool:
         case AlarmKind.DRILL:
             return status.last_drill is not None and not status.last_drill.ok
         case AlarmKind.DISK:
-            return is_out_of_space(status)
+            return is_out_of_space(status) or concerns_of(status)[0].kind is ConcernKind.DISK
     return False
 
 
@@ -98,10 +98,11 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
     parts: list[str | FittedList | None] = []
     if latest is not None and not latest.proven:
         what = "was interrupted" if latest.state is BackupState.INTERRUPTED else "failed"
-        told = any(database.trouble for database in status.databases)  # each database says why, below
         said = why_failed(latest)
-        why = f": {text(said, 250)}" if said and not told else ""
-        parts.append(f"❌ <b>The last backup {what}</b>, {age(latest.started_at, now)}{why}")
+        told = any(database.trouble for database in status.databases)  # each database says why, below
+        if not told:
+            why = f": {text(said, 250)}" if said else ""
+            parts.append(f"❌ <b>The last backup {what}</b>, {age(latest.started_at, now)}{why}")
     if proven is None:
         return (*parts, "💾 No good backup yet." if latest is not None else None)
     names = names_of(status.recipients)
@@ -142,9 +143,9 @@ def last_good_line(status: Status, timezone: ZoneInfo) -> str:
         return f"{CONDITION_ICONS[backup_condition(status)]} {words} {when}: {_why_none(status, timezone)}"
     whole, size = len(proven.databases), human_size(proven.archive_bytes)
     held = f"{whole} of {whole + len(proven.skipped)} databases" if proven.skipped else count(whole, "database")
-    icon = "⚠️" if proven.skipped or proven.shrunken else "✅"
-    packed = f"{size} packed{shrunken_tail(proven)}"
-    return f"{icon} {words} {when}, {moment(proven.started_at, now, timezone)}: {held}, {packed}"
+    sound = not (proven.skipped or proven.shrunken) and delivery_condition(status) is Condition.GOOD
+    icon = "✅" if sound else "⚠️"
+    return f"{icon} {words} {when}, {moment(proven.started_at, now, timezone)}: {held}, {size} packed"
 
 
 def _why_none(status: Status, timezone: ZoneInfo) -> str:

@@ -10,7 +10,7 @@ from bot.clock import MONTHS, clock_time
 from bot.models import AlarmKind, Condition, Status
 from bot.services.status.verdict import Concern, ConcernKind, concerns_of
 from bot.texts.alarm_words import words_of
-from bot.texts.markup import names, signed, text
+from bot.texts.markup import names, sentence, signed, text
 from bot.texts.measures import count
 from bot.texts.skips import cause_of
 
@@ -21,6 +21,9 @@ in a backup), and for a dead service."""
 ONLY_SENDS = "📤 Only sends (RECEIVE=off): it answers neither messages nor buttons."
 
 _DEAD = {ConcernKind.STOPPED: "❌ <b>Stopped</b>", ConcernKind.UNKNOWN: "❓ <b>Unknown</b>"}
+OF_DATABASES = frozenset({
+    ConcernKind.DATABASES, ConcernKind.FAILED, ConcernKind.UNCHECKED, ConcernKind.NEW, ConcernKind.SHRUNKEN,
+})  # fmt: skip
 _NAMED = 2
 """Names in the line; more are counted."""
 
@@ -48,9 +51,10 @@ def verdict(status: Status, timezone: ZoneInfo, concerns: Sequence[Concern] | No
         return f"{icon} <b>Paused{when}</b>{also}"
     if worst is None:
         return f"{CONDITION_ICONS[condition]} <b>Running</b>, all is well"
-    if worst.kind is ConcernKind.FIRST:
-        return f"⏳ <b>Running</b>, {_words(worst, status, timezone)}"
-    return f"{CONDITION_ICONS[condition]} <b>Running</b>, but {_words(worst, status, timezone)}"
+    icon = "⏳" if worst.kind is ConcernKind.FIRST else CONDITION_ICONS[condition]
+    said = _words(worst, status, timezone)
+    named = worst.names and worst.kind in OF_DATABASES  # it begins with a name, which stays as it is
+    return f"{icon} <b>{said if named else sentence(said)}</b>"
 
 
 def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
@@ -79,15 +83,12 @@ def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
     be = "is" if len(concern.names) == 1 else "are"
     several = who if len(concern.names) <= _NAMED else count(len(concern.names), "database")
     match concern.kind:
-        case ConcernKind.DATABASES:
+        case ConcernKind.DATABASES | ConcernKind.FAILED if concern.names:
             skipped = [one.skipped for one in status.databases if one.name in concern.names and one.skipped]
             why = cause_of(skipped)
             return f"{several} {be} not backed up{f': {why}' if why else ''}"
         case ConcernKind.UNCHECKED:
             return f"{several} could not be checked"
-        case ConcernKind.FAILED if status.latest is not None and status.latest.skipped:
-            why = cause_of([record.reason for record in status.latest.skipped])
-            return f"the last backup failed{f': {why}' if why else ''}"
         case ConcernKind.NEW:
             return f"{several} {be} not backed up yet"
         case ConcernKind.DELIVERY:
@@ -97,7 +98,7 @@ def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
         case ConcernKind.ALARM:
             return _alarms(concern, status, timezone)
         case ConcernKind.DISK if concern.condition is Condition.WRONG:
-            return "the disk is nearly full"
+            return _alarms(concern, status, timezone)
         case ConcernKind.STALE if status.latest_proven is not None:
             return f"no good backup since {_lasting(status.latest_proven.started_at, status.now, timezone)}"
         case ConcernKind.TELEGRAM | ConcernKind.DRILL if concern.condition is Condition.LOOK:
@@ -117,7 +118,7 @@ _PLAIN = {
     ConcernKind.FAILED: "the last backup failed",
     ConcernKind.INTERRUPTED: "the last backup was interrupted",
     ConcernKind.STALE: "there is no good backup yet",
-    ConcernKind.FIRST: "the first backup is still to come",
+    ConcernKind.FIRST: "no backup yet",
     ConcernKind.TELEGRAM: "Telegram can't be reached",
     ConcernKind.DRILL: "the last test-restore failed",
     ConcernKind.CUT_OFF: "a restore was cut off",

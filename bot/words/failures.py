@@ -17,7 +17,7 @@ FAILURES: Mapping[str, str] = {
     "nothing": "No database could be backed up.",
     "archive": "The archive could not be written or proven.",
     "damaged": "The archive is damaged.",
-    "no-space": "The disk is full.",
+    "no-space": "Not enough disk space.",
     "catalogue": "The catalogue could not be used.",
     "delivery": "It was not delivered to everybody.",
     "telegram": "Telegram refuses this bot.",
@@ -56,7 +56,7 @@ def nothing_words(skipped: Sequence[SkippedRecord]) -> str:
         f"{befallen[0].name}: {in_full(befallen[0].why)}"
         if len(befallen) == 1
         else f"{', '.join(record.name for record in befallen)}: "
-        + ("the disk is full" if reason is SkipReason.NO_SPACE else reason)
+        + ("not enough disk space" if reason is SkipReason.NO_SPACE else reason)
         for reason, befallen in causes.items()
     )
     return f"No database could be backed up. {reasons}" if reasons else "DATABASES matches no file."

@@ -61,7 +61,7 @@ async def test_a_missing_database_is_restored_from_its_alarm(tmp_path: Path) -> 
         assert town.users.exists()
         await town.back_up()
         over = await town.ann.wait_for(lambda m: m.id == alarm.id and m.text.startswith("✅"), since=0)
-        assert over.text.startswith("✅ Over: “users.db is not backed up")
+        assert over.text.startswith("✅ users.db is backed up again")
 
 
 async def test_a_path_that_was_removed_on_purpose_is_missed_no_longer(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_a_forgotten_pause_is_resumed_from_its_alarm(tmp_path: Path) -> No
         clock.go(2 * DAY)
         await town.service.courier.alarm_loop.deliver()
         alarm = await rung(town, "No good backup since")
-        assert "paused by Ben." in alarm.text
+        assert "Ben has paused the scheduled backups" in alarm.text
         bens = await town.ben.wait_for(lambda m: m.text.startswith("🚨 No good backup"), since=0)
         assert "Resumed" in (await (await town.ann.press("Resume", message=alarm)).answered()).text
         assert (await town.service.courier.timetable.plan()).paused is None

@@ -45,7 +45,9 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
             await town.service.courier.alarm_loop.deliver()
         assert "🚨" in began.text
         await town.ben.start()
-        await town.ben.wait_for(lambda m: m.id == began.id and m.text.startswith("✅ Over: “users.db"), since=0)
+        await town.ben.wait_for(
+            lambda m: m.id == began.id and m.text.startswith("✅ users.db is backed up again"), since=0
+        )
         word = await town.ben.wait_for(lambda m: m.reply_to == began.id, since=0)
         assert word.silent
         assert [m.id for m in town.ben.messages if speaks_of_users(m)] == [word.id]
@@ -54,7 +56,7 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
 
 
 def speaks_of_users(message: Message) -> bool:
-    return message.document is None and "users.db" in message.text and "backed up again" in message.text
+    return message.document is None and "users.db is backed up again. It was" in message.text
 
 
 async def schedule_of(pinned: Message) -> str:

@@ -114,9 +114,9 @@ async def test_open_alarms_stand_first_in_status_and_health(service: Service, an
     menu = await ann.wait_for(lambda m: bool(m.buttons) and "Admin menu" in m.text)
     await ann.press("Database Backup", message=menu)
     menu = await ann.wait_for(lambda m: "Manual Backup" in " ".join(m.button_texts))
-    assert "🚨 Running, but room runs out" in menu.text
+    assert "🚨 Room runs out" in menu.text
     await ann.press("System Health", message=menu)
-    await ann.wait_for(lambda m: "🩺" in m.text and "🚨 Running, but room runs out" in m.text)
+    await ann.wait_for(lambda m: "🩺" in m.text and "🚨 Room runs out" in m.text)
 
 
 async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, idle: Settings, ann: Person) -> None:

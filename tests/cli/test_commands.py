@@ -141,14 +141,14 @@ async def test_the_exit_code_of_status_is_the_verdict_of_its_first_line(shell: S
 
     old = await backed_up(5)
     assert old.returncode == 1
-    assert old.stdout.splitlines()[1].startswith("🚨 Running, but no good backup since")
+    assert old.stdout.splitlines()[1].startswith("🚨 No good backup since")
     assert "🚨 Last backup 5 h ago" in old.stdout
     fresh = await backed_up(0)
     assert (fresh.returncode, fresh.stdout.splitlines()[1]) == (0, "✅ Running, all is well"), fresh.stdout
     (shell.folder / "live" / "one.db").unlink()
     less = await backed_up(0)
     assert less.returncode == 1
-    assert less.stdout.splitlines()[1] == "🚨 Running, but one.db is not backed up: the file is missing"
+    assert less.stdout.splitlines()[1] == "🚨 one.db is not backed up: the file is missing"
 
 
 def test_config_says_what_would_be_backed_up_and_keeps_secrets(shell: Shell) -> None:

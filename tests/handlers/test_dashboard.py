@@ -38,8 +38,8 @@ async def test_every_screen_opens_in_the_same_message_and_leads_back(office: Off
 
 async def test_status_tells_good_from_bad_at_a_glance(office: Office) -> None:
     """The status names the state, the next run, who has the backup, who has not and why, and the success rate."""
-    shown = (await office.opened("Backup Status", "Running")).text
-    assert shown.startswith("📊 Backup Status\n⚠️ Running, but not delivered to user 77")
+    shown = (await office.opened("Backup Status", "Not delivered")).text
+    assert shown.startswith("📊 Backup Status\n⚠️ Not delivered to user 77")
     assert "Next backup in 23 min, at 15:00\n" in shown
     assert ", not to user 77" in shown
     assert "user 77 must open the bot and press Start" in shown
@@ -48,7 +48,7 @@ async def test_status_tells_good_from_bad_at_a_glance(office: Office) -> None:
 
 async def test_refreshing_an_unchanged_screen_is_no_error(office: Office, log_lines: list[str]) -> None:
     """Telegram's "message is not modified" is answered with a toast."""
-    await office.opened("Backup Status", "Running")
+    await office.opened("Backup Status", "Not delivered")
     press = await office.ann.press("🔄 Refresh")
     assert (await press.answered()).text == "Up to date."
     assert [alert.text for alert in office.ann.alerts if alert.text] == ["Up to date."]  # opening a screen says nothing
@@ -63,7 +63,7 @@ async def test_pause_says_who_and_until_when_and_resume_ends_it(office: Office, 
     assert "⏸ Paused" in paused.text.splitlines()[1]
     assert until in paused.text
     assert (office.manager.paused.until is None) == (choice == "Until resumed")
-    await office.click("▶️ Resume", "Running")
+    await office.click("▶️ Resume", "Not delivered")
     assert office.manager.acts == ["resume by Ann (11)"]
 
 

@@ -176,7 +176,7 @@ async def test_it_begins_is_repeated_once_and_ends(tmp_path: Path, trouble: Trou
             assert not reminder.silent
             assert ringing() == [reminder.id]
         await alarm_loop.deliver()
-        await town.ann.wait_for(lambda m: m.id == reminder.id and m.text.startswith(f"✅ Over: “{title}"), since=0)
+        await town.ann.wait_for(lambda m: m.id == reminder.id and m.text.startswith(f"✅ {end}"), since=0)
         await town.ann.wait_for(lambda m: m.reply_to == reminder.id and m.text.startswith(f"✅ {end}"), since=0)
         assert ringing() == []
         assert len(await alarms.open_alarms()) == opened

@@ -401,7 +401,11 @@ def test_a_backup_with_gaps_says_each_cause_once() -> None:
 
 @pytest.mark.parametrize(
     ("state", "word"),
-    [(ServiceState.RUNNING, "⚠️ Running"), (ServiceState.STOPPED, "❌ Stopped"), (ServiceState.UNKNOWN, "❓ Unknown")],
+    [
+        (ServiceState.RUNNING, "⚠️ Not delivered"),
+        (ServiceState.STOPPED, "❌ Stopped"),
+        (ServiceState.UNKNOWN, "❓ Unknown"),
+    ],
 )
 def test_the_three_states(state: ServiceState, word: str) -> None:
     """Each state has its word and its mark, under the title; here, a recipient is still owed."""
@@ -443,7 +447,7 @@ def test_status_before_the_first_backup() -> None:
         latest=None, latest_proven=None, latest_deliveries=(), databases=(), week=SuccessRate(ok=0, total=0)
     )
     shown = plain(status_texts.status(empty, ZONE))
-    assert "the first backup is still to come" in shown
+    assert "⏳ No backup yet" in shown
     assert "DATABASES names no file yet." in shown
     assert "Last backup" not in shown
 

@@ -26,7 +26,7 @@ class Wording(Protocol):
 
     def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetime | None) -> str: ...
 
-    def alarm_over(self, alarm: Alarm, *, answered: bool = False) -> str: ...
+    def alarm_over(self, alarm: Alarm) -> str: ...
 
     def alarm_recovered(self, alarm: Alarm) -> str: ...
 
@@ -101,16 +101,15 @@ class ChatAlarms:
         return replace(notice, shown=fingerprint(alarm, notice.quiet_until))
 
     async def _end(self, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
+        over = Notice(html=self._wording.alarm_over(alarm))
         if notice.message_id is not None and not alarm.accepted:
-            over = Notice(html=self._wording.alarm_over(alarm, answered=True))
             try:
                 await self._notices.edit(self._recipient, notice.message_id, over)
             except Outcome:
-                pass  # gone, moved or out of reach: below it is dealt with, and said in full
+                pass  # gone, moved or out of reach: below it is dealt with
             else:
                 await self._send(Notice(html=self._wording.alarm_recovered(alarm), answers=notice.message_id))
                 return replace(notice, done=True)
-        over = Notice(html=self._wording.alarm_over(alarm))
         return replace(notice, message_id=await self._send(over, message_id=notice.message_id), done=True)
 
     async def _send(self, notice: Notice, *, message_id: int | None = None) -> int:

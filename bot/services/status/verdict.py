@@ -181,7 +181,8 @@ def _backup(status: Status) -> list[Concern]:
         return [Concern(kind=ConcernKind.FIRST, condition=Condition.LOOK)]
     found = []
     if latest is not None and latest.state is BackupState.FAILED:
-        found.append(Concern(kind=ConcernKind.FAILED, condition=Condition.WRONG))
+        names = tuple(record.name for record in latest.skipped)
+        found.append(Concern(kind=ConcernKind.FAILED, condition=Condition.WRONG, names=names))
     elif latest is not None and not latest.proven:
         condition = Condition.LOOK if proven is not None else Condition.WRONG
         found.append(Concern(kind=ConcernKind.INTERRUPTED, condition=condition))

@@ -66,7 +66,7 @@ async def test_an_admins_own_pause_is_no_alarm_before_it_may_be_forgotten(scene:
     await scene.courier.timetable.pause(actor="Ann (11)")
     assert await scene.pass_time(23 * HOUR) == []
     await scene.pass_time(2 * HOUR)
-    assert "paused by Ann." in await the_alarm(scene)
+    assert "Ann has paused the scheduled backups" in await the_alarm(scene)
 
 
 async def test_a_failed_run_is_an_alarm_and_no_stream_of_them(scene: Scene) -> None:
@@ -75,7 +75,7 @@ async def test_a_failed_run_is_an_alarm_and_no_stream_of_them(scene: Scene) -> N
     live.rename(live.with_name("away"))
     assert await scene.pass_time(2 * HOUR, scene.back_up) == ["run"]
     assert "users.db, shop.db are missing" in await the_alarm(scene)
-    assert "older backups are untouched" in await the_alarm(scene)
+    assert "Older backups are untouched" in await the_alarm(scene)
     live.with_name("away").rename(live)
     assert await scene.alarmed() == []
 
@@ -262,7 +262,7 @@ async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene, mon
     assert await scene.alarmed() == []  # 6 % of a large disk is room enough
     room["free"] = (5 << 30) - 1
     assert await scene.pass_time(HOUR, scene.back_up) == ["disk"]
-    assert "Only 5.0 GB left" in await the_alarm(scene)
+    assert "Disk nearly full: 5.0 GB left" in await the_alarm(scene)
     room["free"] = (5 << 30) + 1
     assert await scene.pass_time(HOUR, scene.back_up) == ["disk"]
     room["free"] = 6 << 30

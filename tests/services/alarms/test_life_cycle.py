@@ -21,7 +21,7 @@ async def test_an_alarm_is_one_message_from_its_beginning_to_its_end(scene: Scen
     await scene.pass_time(HOUR, scene.back_up)
     over, recovered = texts(scene.ann)
     assert over.id == began.id
-    assert over.text.startswith("✅ Over: “users.db is not backed up")
+    assert over.text.startswith("✅ users.db is backed up again")
     assert recovered.text == "✅ users.db is backed up again. It was missing for 6 h."
     assert over.button_texts == []
     assert recovered.silent

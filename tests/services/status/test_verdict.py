@@ -75,26 +75,26 @@ LOST = tuple(replace(one, trouble="It is gone.") for one in good().databases)
         (good(**PAUSED_FOR_DAYS), Condition.LOOK, "⏸ Paused until 15 Jul, 14:37"),
         (good(**PAUSED_FOR_GOOD), Condition.LOOK, "⏸ Paused"),
         (good(**PAUSED, stale=True), Condition.LOOK, "⏸ Paused until 16:37, and no good backup since 14:00"),
-        (good(**PAUSED, alarms=(ALARM,)), Condition.WRONG, "🚨 Paused until 16:37, and the disk is nearly full"),
+        (good(**PAUSED, alarms=(ALARM,)), Condition.WRONG, "🚨 Paused until 16:37, and disk nearly full"),
         (good(state=ServiceState.STOPPED), Condition.WRONG, "❌ Stopped"),
         (good(state=ServiceState.UNKNOWN, latest=FAILED), Condition.WRONG, "❓ Unknown"),
-        (good(stale=True), Condition.WRONG, "🚨 Running, but no good backup since 14:00"),
-        (good(latest=FAILED, databases=LOST), Condition.WRONG, "🚨 Running, but the last backup failed"),
-        (good(latest=INTERRUPTED), Condition.LOOK, "⚠️ Running, but the last backup was interrupted"),
-        (good(latest=LESS, latest_proven=LESS), Condition.WRONG, "🚨 Running, but shop.db is not backed up"),
-        (good(databases=LOST), Condition.WRONG, "🚨 Running, but users.db, analytics.db are not backed up"),
-        (good(databases=LOST * 2), Condition.WRONG, "🚨 Running, but 4 databases are not backed up"),
-        (good(latest=None, latest_proven=None), Condition.LOOK, "⏳ Running, the first backup is still to come"),
-        (good(databases=UNCHECKED), Condition.LOOK, "⚠️ Running, but users.db could not be checked"),
-        (good(databases=NEW), Condition.LOOK, "⚠️ Running, but new.db is not backed up yet"),
-        (good(latest_deliveries=(OWED,), recipients=BEN), Condition.LOOK, "⚠️ Running, but not delivered to Ben"),
+        (good(stale=True), Condition.WRONG, "🚨 No good backup since 14:00"),
+        (good(latest=FAILED, databases=LOST), Condition.WRONG, "🚨 The last backup failed"),
+        (good(latest=INTERRUPTED), Condition.LOOK, "⚠️ The last backup was interrupted"),
+        (good(latest=LESS, latest_proven=LESS), Condition.WRONG, "🚨 shop.db is not backed up"),
+        (good(databases=LOST), Condition.WRONG, "🚨 users.db, analytics.db are not backed up"),
+        (good(databases=LOST * 2), Condition.WRONG, "🚨 4 databases are not backed up"),
+        (good(latest=None, latest_proven=None), Condition.LOOK, "⏳ No backup yet"),
+        (good(databases=UNCHECKED), Condition.LOOK, "⚠️ users.db could not be checked"),
+        (good(databases=NEW), Condition.LOOK, "⚠️ new.db is not backed up yet"),
+        (good(latest_deliveries=(OWED,), recipients=BEN), Condition.LOOK, "⚠️ Not delivered to Ben"),
         (good(latest_deliveries=(OWED,), recipients=INVITED), Condition.GOOD, "✅ Running, all is well"),
-        (good(latest_deliveries=(samples.MUST_START,)), Condition.LOOK, "⚠️ Running, but not delivered to user 77"),
-        (good(cut_off=("A restore was cut off.",)), Condition.LOOK, "⚠️ Running, but a restore was cut off"),
-        (good(last_drill=DRILL), Condition.WRONG, "🚨 Running, but the last test-restore failed"),
-        (good(alarms=(ALARM,)), Condition.WRONG, "🚨 Running, but the disk is nearly full"),
-        (good(alarms=(SHRUNK,)), Condition.WRONG, "🚨 Running, but users.db has shrunk"),
-        (good(alarms=(OTHER,)), Condition.WRONG, "🚨 Running, but the clock is wrong"),
+        (good(latest_deliveries=(samples.MUST_START,)), Condition.LOOK, "⚠️ Not delivered to user 77"),
+        (good(cut_off=("A restore was cut off.",)), Condition.LOOK, "⚠️ A restore was cut off"),
+        (good(last_drill=DRILL), Condition.WRONG, "🚨 The last test-restore failed"),
+        (good(alarms=(ALARM,)), Condition.WRONG, "🚨 Disk nearly full"),
+        (good(alarms=(SHRUNK,)), Condition.WRONG, "🚨 users.db has shrunk"),
+        (good(alarms=(OTHER,)), Condition.WRONG, "🚨 The clock is wrong"),
     ],
 )
 def test_the_verdict_is_one_line_everywhere(
@@ -123,11 +123,11 @@ def test_health_adds_what_it_measured() -> None:
     lost = Reachability(recipient=Recipient(chat_id=22), name="Ben", trouble=Reason(OutcomeCode.BLOCKED))
     for changes, says in (
         ({}, "✅ Running, all is well"),
-        ({"telegram_trouble": "It does not answer."}, "🚨 Running, but Telegram can't be reached"),
-        ({"round_trip": 3.0}, "⚠️ Running, but Telegram answers slowly"),
-        ({"days_until_full": 2.5}, "⚠️ Running, but the disk will be full soon"),
-        ({"drill_trouble": "It took too long."}, "⚠️ Running, but the last test-restore could not be made"),
-        ({"recipients": (lost,)}, "⚠️ Running, but not delivered to Ben"),
+        ({"telegram_trouble": "It does not answer."}, "🚨 Telegram can't be reached"),
+        ({"round_trip": 3.0}, "⚠️ Telegram answers slowly"),
+        ({"days_until_full": 2.5}, "⚠️ The disk will be full soon"),
+        ({"drill_trouble": "It took too long."}, "⚠️ The last test-restore could not be made"),
+        ({"recipients": (lost,)}, "⚠️ Not delivered to Ben"),
     ):
         assert plain(health_texts.health(replace(fine, **changes), ZONE)).splitlines()[1] == says
 
@@ -155,6 +155,6 @@ def test_health_marks_each_part_as_the_verdict_does() -> None:
     """Too old is no tick, nor is a disk about which an alarm is open."""
     told = plain(health_texts.health(samples.health(status=good(stale=True, alarms=(ALARM,))), ZONE))
     assert "🚨 Backups: the last one 37 min ago, too old" in told
-    assert "🚨 Disk nearly full: 12 GB free of 40 GB" in told
+    assert "🚨 Disk: 12 GB free of 40 GB, nearly full" in told
     told = plain(health_texts.health(samples.health(status=good(latest=LESS, latest_proven=LESS)), ZONE))
     assert "⚠️ Backups: the last one 37 min ago, incomplete" in told
