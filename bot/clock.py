@@ -19,8 +19,15 @@ def utc_now() -> datetime:
 
 
 def clock_time(moment: datetime, timezone: ZoneInfo) -> str:
-    """Return the time of day alone: `15:00`."""
-    return f"{moment.astimezone(timezone):%H:%M}"
+    """Return the time of day alone: `15:00`; in the hour that comes twice with what tells its passes apart."""
+    local = moment.astimezone(timezone)
+    return f"{local:%H:%M}{summer_or_winter(local)}"
+
+
+def summer_or_winter(local: datetime) -> str:
+    """Return ` CEST` or ` CET` for a local time that the clock shows twice, at the end of summer time; else nothing."""
+    twin = local.replace(fold=1 - local.fold)
+    return "" if twin.utcoffset() == local.utcoffset() else f" {local:%Z}"
 
 
 def wall(minute: int) -> str:
@@ -31,7 +38,7 @@ def wall(minute: int) -> str:
 def date_time(moment: datetime, timezone: ZoneInfo) -> str:
     """Return date and time in full: `13 Jul 2026, 05:00`."""
     local = moment.astimezone(timezone)
-    return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+    return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {clock_time(moment, timezone)}"
 
 
 def zone_name(timezone: ZoneInfo) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.markup import escape
 
 from bot.cli.output import complain, out, print_table, say, tell, warn
-from bot.clock import date_time, utc_now, zone_name
+from bot.clock import clock_time, date_time, utc_now, zone_name
 from bot.errors import CourierError
 from bot.models import (
     BackedUp,
@@ -50,7 +50,7 @@ _STATE_STYLE = {
 
 
 def _minute(moment: datetime, timezone: ZoneInfo) -> str:
-    return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M}"
+    return f"{moment.astimezone(timezone):%Y-%m-%d} {clock_time(moment, timezone)}"
 
 
 def _times(timezone: ZoneInfo) -> str:

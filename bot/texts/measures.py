@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from bot.clock import MONTHS, date_time
+from bot.clock import MONTHS, clock_time, date_time
 from bot.models import count, human_size
 from bot.texts.markup import text
 
@@ -60,9 +60,9 @@ def moment(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
     days = (today.date() - local.date()).days
     named = {0: "today", 1: "yesterday", -1: "tomorrow"}.get(days)
     if named:
-        return f"{named} {local:%H:%M}"
+        return f"{named} {clock_time(then, timezone)}"
     if abs(days) < 300:
-        return f"{local.day} {MONTHS[local.month - 1]}, {local:%H:%M}"
+        return f"{local.day} {MONTHS[local.month - 1]}, {clock_time(then, timezone)}"
     return date_time(then, timezone)
 
 
@@ -83,14 +83,14 @@ def local_moments(record: str, now: datetime, timezone: ZoneInfo) -> str:
 def next_run(planned: datetime, now: datetime, timezone: ZoneInfo) -> str:
     """Return when the next backup comes: `in 23 min, at 15:00`."""
     seconds = (planned - now).total_seconds()
-    local, today = planned.astimezone(timezone), now.astimezone(timezone)
+    local, today, at = planned.astimezone(timezone), now.astimezone(timezone), clock_time(planned, timezone)
     days = (local.date() - today.date()).days
     if days <= 0:
-        when = f"at {local:%H:%M}"
+        when = f"at {at}"
     elif days == 1:
-        when = f"tomorrow at {local:%H:%M}"
+        when = f"tomorrow at {at}"
     else:
-        when = f"on {local.day} {MONTHS[local.month - 1]} at {local:%H:%M}"
+        when = f"on {local.day} {MONTHS[local.month - 1]} at {at}"
     wait = "due now" if seconds <= 0 else f"in {duration(max(1.0, round(seconds)) if seconds < _MINUTE else seconds)}"
     return f"{wait.replace('.0 s', ' s')}, {when}"
 

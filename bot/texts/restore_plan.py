@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.clock import clock_time
 from bot.models import (
     SAFETY_KEPT,
     DatabaseChange,
@@ -220,7 +221,7 @@ def _how_on(plan: RestorePlan, timezone: ZoneInfo, *, valid_until: datetime | No
         return ("<b>So nothing can be restored.</b> Clear what is in the way, then make the plan anew.",)
     return (
         f"{_way_back(plan)} If anything fails, that comes back by itself.",
-        None if valid_until is None else f"⏳ You can confirm until {valid_until.astimezone(timezone):%H:%M}.",
+        None if valid_until is None else f"⏳ You can confirm until {clock_time(valid_until, timezone)}.",
     )
 
 
@@ -241,5 +242,5 @@ def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo) -> str:
         "",
         listing([lost_line(one, "will be") for one in lost], 10),
         _way_back(plan),
-        f"⏳ Until {valid_until.astimezone(timezone):%H:%M}. Nothing has been changed yet.",
+        f"⏳ Until {clock_time(valid_until, timezone)}. Nothing has been changed yet.",
     )

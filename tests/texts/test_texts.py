@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.clock import clock_time, date_time
 from bot.demo.stand_in.entities import parse_html
 from bot.errors import ArchiveError, CourierError
 from bot.models import (
@@ -139,6 +141,29 @@ def test_the_next_run_is_told_in_words(ahead: timedelta, words: str) -> None:
 def test_moments_are_as_short_as_they_stay_clear(back: int, words: str) -> None:
     """Near days have names, far ones a year."""
     assert moment(NOW - timedelta(days=back), NOW, samples.BERLIN) == words
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "apart", "words"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 25, 0, 30, tzinfo=UTC), 60, ("02:30 CEST", "02:30 CET")),
+        ("America/New_York", datetime(2026, 11, 1, 5, 30, tzinfo=UTC), 60, ("01:30 EDT", "01:30 EST")),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 14, 45, tzinfo=UTC), 30, ("01:45 +11", "01:45 +1030")),
+    ],
+)
+def test_the_passes_of_an_hour_that_comes_twice_are_told_apart(
+    zone: str, first: datetime, apart: int, words: tuple[str, str]
+) -> None:
+    """Else two backups an hour of changes apart bear the same time, in History and under the archives."""
+    there = ZoneInfo(zone)
+    for at, said in zip((first, first + timedelta(minutes=apart)), words, strict=True):
+        assert moment(at, at + timedelta(minutes=5), there) == f"today {said}"
+        assert moment(at, at + timedelta(days=9), there).endswith(f", {said}")
+        assert moment(at, at + timedelta(days=400), there) == date_time(at, there)
+        assert date_time(at, there).endswith(f" 2026, {said}")
+        assert next_run(at, at - timedelta(minutes=23), there) == f"in 23 min, at {said}"
+    assert " " not in clock_time(first - timedelta(hours=3), there)
+    assert " " not in clock_time(first + timedelta(hours=3), there)
 
 
 def test_a_moment_in_a_message_that_stays_can_be_told_by_the_readers_clock() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.clock import summer_or_winter
 from bot.models import BackedUp, Verdict, count, human_size
 from bot.services.archive.manifest import Manifest
 from bot.words.causes import in_full
@@ -187,7 +188,8 @@ def _is_utc(moment: datetime, timezone: str) -> bool:
 def _local(moment: datetime, timezone: str) -> str:
     if _is_utc(moment, timezone):
         return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S} ({timezone})"
+    local = moment.astimezone(ZoneInfo(timezone))
+    return f"{local:%Y-%m-%d %H:%M:%S}{summer_or_winter(local)} ({timezone})"
 
 
 def _size(size: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -40,7 +40,7 @@ class RestoreSource:
 def parse_instant(text: str, timezone: ZoneInfo) -> datetime:
     """Read a time as people write it, in their time zone unless it names one. A day alone means its end.
 
-    Raises `SettingsError`.
+    Raises `SettingsError`, also for a time that the clock shows twice.
     """
     for layout in _FORMATS:
         try:
@@ -48,8 +48,8 @@ def parse_instant(text: str, timezone: ZoneInfo) -> datetime:
         except ValueError:
             continue
         if layout == "%Y-%m-%d":
-            at = at.replace(hour=23, minute=59, second=59)
-        return at.replace(tzinfo=timezone)
+            return at.replace(hour=23, minute=59, second=59, fold=1, tzinfo=timezone)
+        return _once(at.replace(tzinfo=timezone))
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -57,7 +57,17 @@ def parse_instant(text: str, timezone: ZoneInfo) -> datetime:
             (f"--at can't be read: “{text}” is no time.",),
             hint='Write it like "2026-07-13 05:00"; it is read in the time zone of TIMEZONE.',
         ) from None
-    return at if at.tzinfo else at.replace(tzinfo=timezone)
+    return at if at.tzinfo else _once(at.replace(tzinfo=timezone))
+
+
+def _once(at: datetime) -> datetime:
+    """Return a local time. Raises `SettingsError` for one that comes twice, as clocks are put back."""
+    passes = [at, at.replace(fold=1)]
+    utc = [one.astimezone(UTC) for one in passes]
+    if utc[0] >= utc[1]:  # it comes once; or never, where clocks are put on, and is the hour after
+        return utc[0].astimezone(at.tzinfo)
+    written = " or ".join(f'"{one:%Y-%m-%d} {one.isoformat()[11:]}" ({one:%Z})' for one in passes)
+    raise SettingsError((f"--at is a time that comes twice: {at:%Y-%m-%d %H:%M}.",), hint=f"Write {written}.")
 
 
 async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> RestoreSource:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedError
+from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedError, SettingsError
 from bot.models import InUse, Trigger
 from bot.services.files.locks import RunLock
 from bot.services.files.private_folder import private_folder, sweep_private_folders
@@ -189,6 +189,20 @@ def test_a_time_is_read_in_the_time_zone_of_the_settings() -> None:
     assert parse_instant("2026-07-13 05:00", zone) == datetime(2026, 7, 13, 3, 0, tzinfo=UTC)
     assert parse_instant("2026-07-13T05:00:00+00:00", zone) == datetime(2026, 7, 13, 5, 0, tzinfo=UTC)
     assert parse_instant("2026-07-13", zone) == datetime(2026, 7, 13, 21, 59, 59, tzinfo=UTC)
+
+
+def test_a_time_that_comes_twice_is_asked_for_once_more() -> None:
+    """Both passes have backups, an hour of changes apart: none is taken unasked; the mend says what to write."""
+    zone = ZoneInfo("Europe/Berlin")
+    with pytest.raises(SettingsError) as caught:
+        parse_instant("2026-10-25 02:30", zone)
+    assert caught.value.hint == 'Write "2026-10-25 02:30:00+02:00" (CEST) or "2026-10-25 02:30:00+01:00" (CET).'
+    for written, hour in (("2026-10-25 02:30:00+02:00", 0), ("2026-10-25 02:30:00+01:00", 1), ("2026-10-25 03:00", 2)):
+        assert parse_instant(written, zone) == datetime(2026, 10, 25, hour, 30 * (hour < 2), tzinfo=UTC)
+    assert parse_instant("2026-03-29 02:30", zone) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    # In Lebanon midnight comes twice, and a day ends with its second pass.
+    end = parse_instant("2026-10-24", ZoneInfo("Asia/Beirut")).astimezone(UTC)
+    assert end == datetime(2026, 10, 24, 21, 59, 59, tzinfo=UTC)
 
 
 async def test_a_journal_that_can_not_be_read_is_no_silence(tmp_path: Path) -> None:
