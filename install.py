@@ -22,7 +22,15 @@ def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - the very question
         print(f"SQLite Courier needs Python 3.11 or later, and this is {sys.version.split()[0]}.", file=sys.stderr)
         return 1
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__.strip())
+        return 0
     wanted = [word for word in sys.argv[1:] if word != "--no-setup"]
+    there = extras()
+    for word in wanted:
+        if word not in there:
+            print(f"There is no {word!r} here. Extras are: {', '.join(there)}; --help says more.", file=sys.stderr)
+            return 2
     source = f"{HERE}[{','.join(dict.fromkeys((*EXTRAS, *wanted)))}]"
     try:
         command = install(source)
@@ -33,6 +41,13 @@ def main() -> int:
     if "--no-setup" in sys.argv:
         return 0
     return subprocess.run([command, "setup"], check=False).returncode
+
+
+def extras() -> list[str]:
+    """Return the names of the extras. pip takes one that is not there for nothing, with a warning that it hides."""
+    import tomllib  # noqa: PLC0415 - Python 3.10, which is told so above, has none
+
+    return sorted(tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
 
 
 def install(source: str) -> str:

@@ -42,6 +42,22 @@ def test_it_installs_by_the_tool_that_is_there_and_starts_setup(
     assert log.read_text().splitlines()[-1] == f"{tool} {asked}"
 
 
+@pytest.mark.parametrize(
+    ("word", "code", "said"),
+    [
+        ("--help", 0, "python3 install.py [--no-setup] [EXTRA ...]"),
+        ("phonez", 2, "Extras are: all, charts, mail, objects, phones, proxy, sealing, setup;"),
+        ("--no-setpu", 2, "There is no '--no-setpu' here."),
+    ],
+)
+def test_help_is_given_and_a_slip_installs_nothing(tmp_path: Path, word: str, code: int, said: str) -> None:
+    """A misspelt extra would be installed without, and an option handed to pip as one."""
+    command = [sys.executable, str(ROOT / "install.py"), word]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True)
+    assert "> " not in done.stdout  # no command was run
+
+
 def test_the_hint_of_a_missing_extra_is_a_command_that_works_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """From where it was installed, by what can: uv makes environments without pip."""
     python = shlex.quote(sys.executable)
