@@ -151,7 +151,7 @@ def _words(line: str, width: int) -> list[str]:
 def as_data(value: object) -> object:
     """Turn the models into what JSON holds: times as ISO 8601 in UTC, enums by value, paths as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return fields_of(value) | _said_of(value)
+        return fields_of(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (datetime, date)):
@@ -187,8 +187,8 @@ def _said_of(record: DataclassInstance) -> dict[str, object]:
 
 
 def fields_of(record: DataclassInstance) -> dict[str, object]:
-    """Return a record's fields as JSON holds them, to be added to."""
-    return {field.name: as_data(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    """Return a record's fields as JSON holds them, with what they say in words; to be added to."""
+    return {field.name: as_data(getattr(record, field.name)) for field in dataclasses.fields(record)} | _said_of(record)
 
 
 def print_json(value: object) -> None:

@@ -37,6 +37,7 @@ def test_backup_list_show_and_verify(shell: Shell) -> None:
     assert listed["archive_sha256"] == made["backup"]["archive_sha256"]
     shown = shell.json("show", "latest")
     assert [entry["name"] for entry in shown["backup"]["databases"]] == ["one.db", "two.db"]
+    assert shown["backup"] == listed == json.loads(shell("status", "--json").stdout)["latest"]
     (verified,) = shell.json("verify")
     assert verified.pop("restored").startswith("2 databases restored and checked")
     assert verified == {"archive": listed["archive_name"], "ok": True, "fault": ""}
