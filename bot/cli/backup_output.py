@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
-from bot.cli.output import complain, out, print_table, say, tell, warn
+from bot.cli.output import complain, print_table, say, say_styled, tell, warn
 from bot.clock import clock_time, date_time, utc_now, zone_name
 from bot.errors import CourierError
 from bot.models import (
@@ -29,7 +29,7 @@ from bot.services.catalogue.newest import is_ahead
 from bot.services.retention.plan import Decision
 from bot.texts import status as status_texts
 from bot.texts.backups import asked_by, state_words, who
-from bot.texts.markup import plain, plain_names
+from bot.texts.markup import one_line, plain, plain_names
 from bot.texts.measures import count, human_size
 from bot.texts.restore_points import drill_lines
 from bot.words.causes import in_full, sentence_of
@@ -139,7 +139,7 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
     state = escape(plain(state_words(backup, details.deliveries, names)))
     asked = escape(plain(asked_by(backup.trigger, backup.requested_by)))
     style, when = _STATE_STYLE[backup.state], date_time(backup.started_at, timezone)
-    out().print(f"[bold]Backup {backup.id}[/]  [{style}]{state}[/]  {when}, {asked}")
+    say_styled(f"[bold]Backup {backup.id}[/]  [{style}]{state}[/]  {when}, {asked}")
     if backup.proven:
         where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"
         say(f"{backup.archive_name}  {human_size(backup.archive_bytes)}  {where}")
@@ -166,7 +166,7 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
                 human_size(entry.compressed_bytes),
                 str(entry.verdict),
                 _rows(entry),
-                escape(entry.path),
+                escape(one_line(entry.path)),
             )
             for entry in ranked[:most]
         )
@@ -206,12 +206,12 @@ def _print_remarks(backup: Backup) -> None:
     """Print what backup_info.txt warns of, what could not be checked or breaks rules; and what was skipped."""
     for entry in backup.databases:
         if entry.verdict is not Verdict.OK:
-            why = f": {entry.messages[0]}" if entry.messages else ""
+            why = f": {one_line(entry.messages[0])}" if entry.messages else ""
             warn(f"{entry.name} could not be checked{why}")
         for remark in remarks(entry):
-            warn(f"{entry.name}: {remark}")
+            warn(one_line(f"{entry.name}: {remark}"))
     for record in backup.skipped:
-        complain("skipped", f"{record.name}: {in_full(record.why)}")
+        complain("skipped", one_line(f"{record.name}: {in_full(record.why)}"))
 
 
 _MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}

@@ -65,8 +65,18 @@ def prepare() -> None:
             stream.reconfigure(errors="replace")
 
 
+def harmless(words: str) -> str:
+    """Return words without what a terminal would obey: names of files and tables may hold any byte."""
+    return "".join(sign if sign.isprintable() or sign in "\t\n" else "\N{REPLACEMENT CHARACTER}" for sign in words)
+
+
 def say(line: str) -> None:
-    out().print(line, markup=False, soft_wrap=True)
+    out().print(harmless(line), markup=False, soft_wrap=True)
+
+
+def say_styled(line: str) -> None:
+    """Print a line of rich's markup, in which what comes from outside is escaped."""
+    out().print(harmless(line), soft_wrap=True)
 
 
 def tell(sentence: str) -> None:
@@ -76,6 +86,7 @@ def tell(sentence: str) -> None:
 
 def _broken(sentence: str, console: Console) -> str:
     """Break a sentence for a terminal; one column stays free, as some signs take two."""
+    sentence = harmless(sentence)
     if not console.is_terminal:
         return sentence
     return "\n".join(part for line in sentence.split("\n") for part in _words(line, console.width - 1))
@@ -121,7 +132,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     names = [Text(title.lstrip(">"), style="bold") for title in titles]
-    table = [names, *([Text.from_markup(cell) for cell in row] for row in rows)]
+    table = [names, *([Text.from_markup(harmless(cell)) for cell in row] for row in rows)]
     widths = [max(cell.cell_len for cell in column) for column in zip(*table, strict=True)][:-1]
     longest = max(Text(word).cell_len for row in table for word in row[-1].plain.split() or ("",))
     gap = 2 if sum(widths) + 2 * len(widths) + longest <= out().width else 1

@@ -10,6 +10,7 @@ from rich.markup import escape
 from bot.cli import output
 from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, RestoreResult
 from bot.texts import restore_plan, restoring
+from bot.texts.markup import one_line
 from bot.texts.measures import count, human_size, rows_in
 from bot.words.losses import loss_words
 
@@ -27,7 +28,7 @@ def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
             _print_change(change)
     for change in quiet:
         if change.now is None:
-            output.say(f"{change.name} → {change.target}: {restore_plan.sizes(change)}, {_rows(change)}")
+            output.say(f"{change.name} → {one_line(str(change.target))}: {restore_plan.sizes(change)}, {_rows(change)}")
     for words, often in Counter(restore_plan.rows_as_now(each) for each in quiet if each.now is not None).items():
         output.tell(f"{count(often, 'database')}: {words}")
     for disk in plan.disks:
@@ -49,10 +50,8 @@ def _rows(change: DatabaseChange) -> str:
 
 
 def _print_change(change: DatabaseChange) -> None:
-    output.out().print(
-        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({restore_plan.method(change)})",
-        soft_wrap=True,
-    )
+    target = escape(one_line(str(change.target)))
+    output.say_styled(f"[bold]{escape(change.name)}[/] → {target}  ({restore_plan.method(change)})")
     now, then = change.now, change.then
     if now is not None:
         output.say(f"  size {human_size(now.bytes)} → {human_size(then.bytes)}")
@@ -68,17 +67,17 @@ def _print_change(change: DatabaseChange) -> None:
         output.say(f"  {restore_plan.sizes(change)}")
     for table in change.tables:
         if change.now is None:
-            output.say(f"  {table.table}: {_count(table.then)}")
+            output.say(f"  {one_line(table.table)}: {_count(table.then)}")
         elif table.now != table.then:
-            output.say(f"  {restore_plan.rows_change(table)}")
+            output.say(f"  {one_line(restore_plan.rows_change(table))}")
     if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
         output.say(f"  {restore_plan.rows_as_now(change)}")
     for difference in change.schema:
-        output.say(f"  {difference.kind} {difference.name} {difference.change}")
+        output.say(f"  {difference.kind} {one_line(difference.name)} {difference.change}")
     if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
         output.say(f"  {change.in_use_means}")
     for lost in change.lost:
-        output.out().print(f"  [red]{escape(loss_words(lost))} will be lost[/]", soft_wrap=True)
+        output.say_styled(f"  [red]{escape(one_line(loss_words(lost)))} will be lost[/]")
 
 
 def _count(rows: int | None) -> str:
@@ -101,7 +100,7 @@ def print_restored(result: RestoreResult, timezone: ZoneInfo) -> None:
             continue
         held = restoring.restored_line(database)
         detail = f" {database.detail}" if database.detail else ""
-        output.tell(f"✓ {database.name} restored to {database.target}:{held}{detail}")
+        output.tell(f"✓ {database.name} restored to {one_line(str(database.target))}:{held}{detail}")
         for path in database.set_aside:
             output.say(f"  what was in its place is kept as {path}")
         if database.kept is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.models import Condition, Examination, Examined
-from bot.texts.markup import FittedList, compose, sentence, text
+from bot.texts.markup import FittedList, compose, one_line, sentence, text
 from bot.texts.measures import count
 from bot.texts.verdict import CONDITION_ICONS
 
@@ -35,7 +35,7 @@ def verdict(found: Examination) -> str:
 def plain_lines(found: Examination) -> Iterator[str]:
     """Yield the lines for a terminal, in the order of the flow."""
     for one in found.parts:
-        yield f"{CONDITION_ICONS[one.condition]} {one.about}: {one.said}"
+        yield f"{CONDITION_ICONS[one.condition]} {one_line(one.about)}: {one_line(one.said)}"
         if one.mend:
             yield f"   → {one.mend}"
 

@@ -175,6 +175,26 @@ def test_config_shows_what_a_path_hides_on_one_line(tmp_path: Path) -> None:
     assert "\u202e" not in said
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_no_name_gives_orders_to_the_terminal(tmp_path: Path) -> None:
+    """Files are named by whoever may write beside a database, tables by whoever made an archive that was brought."""
+    order = "\x1b]0;owned\x07"
+    path = make_database(tmp_path / "d" / f"a\n✅ Token: stolen{order}.db")
+    change(path, f'CREATE TABLE "new{order}\nall is well" (a)')
+    nowhere = {"BOT_TOKEN": "7000000001:" + "A" * 35, "TELEGRAM_API": "http://127.0.0.1:9"}
+    write_env(tmp_path, [tmp_path / "d" / "*.db"], ADMIN_IDS="11", **nowhere)
+    shell = Shell(tmp_path)
+    (tmp_path / "d" / f"none{order}\nfine.db").write_text("no database")
+    shell.refused(6, "backup", "--no-deliver")
+    change(path, f'DROP TABLE "new{order}\nall is well"')
+    forged = ("all is well", "✅ Token: stolen", "fine.db")
+    for command in ("config", "show latest", "status", "doctor", "restore --dry-run", "restore --to out", "verify"):
+        done = shell(*command.split())
+        said = done.stdout + done.stderr
+        assert "\x1b" not in said, command
+        assert not [line for line in said.splitlines() if line.strip().startswith(forged)], command
+
+
 def test_a_glob_over_the_backups_takes_none_of_them(tmp_path: Path) -> None:
     """Its own catalogue is no database: an unchanged run is skipped, and `config` says what was left out."""
     make_database(tmp_path / "d" / "app.db")
