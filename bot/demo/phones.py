@@ -139,7 +139,9 @@ class Person:
     async def press(
         self, button: str, *, message: Message | None = None, where: Where = None, stale: bool = False
     ) -> PhonePress:
-        """Press the button with that caption (whole or in part) or callback data, on the newest message that has it.
+        """Press the button with that caption or callback data (whole or in part), on the newest message that has it.
+
+        The part of the data is its beginning, up to a colon.
 
         With `message`, only there: on what it shows now, or with `stale` on what it showed in that version, although
         it may have been edited or deleted since. Raises LookupError naming the buttons that are there.
@@ -267,7 +269,10 @@ class Person:
 
 def _find_button(message: Message, wanted: str) -> Button | None:
     buttons = [button for row in message.buttons for button in row if button.callback_data is not None]
-    for fits in (lambda button: wanted in (button.text, button.callback_data), lambda button: wanted in button.text):
+    for fits in (
+        lambda button: wanted in (button.text, button.callback_data),
+        lambda button: wanted in button.text or f"{button.callback_data}:".startswith(f"{wanted}:"),
+    ):
         if found := next(filter(fits, buttons), None):
             return found
     return None

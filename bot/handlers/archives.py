@@ -29,7 +29,7 @@ class ArchiveAct(StrEnum):
 
 
 class OfArchive(CallbackData, prefix="arc"):
-    """Something about the archive above; `mark` begins its SHA-256: another server counts its backups from 1 too."""
+    """Something about the archive above; another server counts its backups from 1 too, and marks them otherwise."""
 
     act: ArchiveAct
     id: BackupId
@@ -41,10 +41,9 @@ def archive_buttons(backup: Backup) -> tuple[NoticeButton, ...]:
 
     Where a database has shrunk, all of it is not what anybody wants back: Databases leads to the one before.
     """
-    mark = backup.archive_sha256[:8]
     first = (words.DATABASES, ArchiveAct.DATABASES) if backup.shrunken else (words.RESTORE, ArchiveAct.RESTORE)
     return tuple(
-        NoticeButton(text=text, data=OfArchive(act=act, id=backup.id, mark=mark).pack())
+        NoticeButton(text=text, data=OfArchive(act=act, id=backup.id, mark=backup.mark).pack())
         for text, act in (first, (words.DETAILS, ArchiveAct.DETAILS))
     )
 
@@ -80,7 +79,7 @@ async def open_archive(
 
 async def _known(data: OfArchive, press: ButtonPress, backup_screens: BackupScreens) -> int | None:
     """Return the backup's id; where it is not known, say what can be done with the file all the same."""
-    known = await backup_screens.manager.id_of_archive(data.id, data.mark)
+    known = await backup_screens.manager.id_of_backup(data.id, data.mark)
     if known is None:
         await press.below().draw(Screen(words.UNKNOWN, keyboards.to_menu()), words.UNKNOWN_ANSWER)
     return known

@@ -121,7 +121,7 @@ class LiveRuns:
             with suppress(CourierError):  # the result matters more than the names in it
                 names = names_of((await self.manager.status()).recipients)
         text = run_texts.result(result.backup, result.deliveries, self.clock(), self.timezone, names)
-        return Screen(text, keyboards.run_result(result.backup.id))
+        return Screen(text, keyboards.run_result(result.backup))
 
 
 async def _say(say: _Say, sentence: str) -> None:

@@ -19,6 +19,7 @@ from bot.handlers.drawing.keyboards import (
     TO_MENU,
     BackupId,
     Databases,
+    Mark,
     PageNumber,
     Run,
     back_row,
@@ -27,6 +28,7 @@ from bot.handlers.drawing.keyboards import (
     page_of,
     turn_pages,
 )
+from bot.handlers.drawing.named import FindBackup
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.picture_buttons import database_key, picture_of
 from bot.handlers.restore import begin_choice
@@ -58,12 +60,14 @@ class RestoreDatabase(CallbackData, prefix="dbback"):
     """Restore this database alone from a backup."""
 
     key: _Key
-    backup: BackupId
+    id: BackupId
+    mark: Mark
 
 
 def build_databases_router() -> Router:
     """Make the router of the databases."""
     router = Router(name="databases")
+    router.callback_query.middleware(FindBackup())
     router.callback_query.register(open_databases, Databases.filter())
     router.callback_query.register(open_database, OfDatabase.filter())
     router.callback_query.register(restore_database, RestoreDatabase.filter())
@@ -117,7 +121,7 @@ async def restore_database(
 ) -> None:
     """Make the plan that brings back this database alone."""
     name = _require(await manager.status(), callback_data.key).name
-    await begin_choice(press, f"b{callback_data.backup}", live_restores, only=name)
+    await begin_choice(press, f"b{callback_data.id}", live_restores, only=name)
 
 
 def databases_screen(status: Status, page: int, timezone: ZoneInfo) -> Screen:
@@ -148,7 +152,7 @@ def _database_buttons(
     key, restore, mends = database_key(database.name), [], []
     if newest is not None:
         words = texts.restore_words(newest, status, timezone)
-        restore = [button(words, RestoreDatabase(key=key, backup=newest.id), ButtonStyle.PRIMARY)]
+        restore = [button(words, RestoreDatabase(key=key, id=newest.id, mark=newest.mark), ButtonStyle.PRIMARY)]
     if (alarm := texts.alarm_of(database, status)) is not None and (accept := acceptance(alarm)):
         mends.append(button(accept, OfAlarm(answer=AlarmAct.ACCEPT, id=alarm.id)))
     if standing(database, status) in (DatabaseStanding.TROUBLE, DatabaseStanding.OLD):

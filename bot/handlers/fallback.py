@@ -11,6 +11,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.handlers.dashboard import menu_screen
 from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.named import say_earlier_list
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.services.sealing.keys import secret_keys_in
 from bot.texts import answers
@@ -29,6 +30,9 @@ _FROM_PEOPLE = {
     ContentType.STORY,
 }
 
+# Buttons of earlier versions, which named a backup by its number alone.
+_BARE_NUMBER = r"^(bk:[a-z]+:\d+:\d+|erase:\d+:\d+:\d+|dbback:[0-9a-f]+:\d+|rst:choose:b\d+:\d+)$"
+
 
 def build_fallback_router() -> Router:
     """Make the router that comes last, for admins in private chats."""
@@ -43,6 +47,10 @@ def build_fallback_router() -> Router:
         elif words and words[0].startswith("/"):
             text = answers.unknown_command(words[0])
         await slot.draw(Screen(text, keyboards.admin_menu()))
+
+    @router.callback_query(F.data.regexp(_BARE_NUMBER))
+    async def press_bare_number(_: CallbackQuery, press: ButtonPress) -> None:
+        await say_earlier_list(press)
 
     @router.callback_query()
     async def press_stale_button(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:

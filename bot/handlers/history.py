@@ -14,6 +14,7 @@ from bot.errors import CourierError
 from bot.handlers import history_buttons as buttons
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, History, OfBackup
+from bot.handlers.drawing.named import FindBackup
 from bot.handlers.drawing.questions import Question
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.history_buttons import Delete
@@ -35,6 +36,7 @@ QUESTION_VALID = 300
 def build_history_router() -> Router:
     """Make the router of the history."""
     router = Router(name="history")
+    router.callback_query.middleware(FindBackup())
     router.callback_query.register(open_history, History.filter())
     router.callback_query.register(open_backup, OfBackup.filter(F.act == BackupAct.OPEN))
     router.callback_query.register(ask_to_send_again, OfBackup.filter(F.act == BackupAct.SEND))
@@ -123,7 +125,7 @@ async def ask_to_delete(
         await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
         return
     now = backup_screens.clock()
-    keyboard = buttons.confirm_delete(callback_data.id, callback_data.page, int(now.timestamp()))
+    keyboard = buttons.confirm_delete(callback_data, callback_data.page, int(now.timestamp()))
     await press.draw(Screen(history_texts.confirm_delete(seen, now, backup_screens.timezone), keyboard))
 
 
@@ -143,6 +145,6 @@ async def confirm_deletion(
     try:
         await housekeeping.delete(callback_data.id, actor=press.actor)
     except CourierError as error:
-        await press.draw(Screen(answers.failure(error), buttons.to_backup(callback_data.id, callback_data.page)))
+        await press.draw(Screen(answers.failure(error), buttons.to_backup(callback_data, callback_data.page)))
         return
     await press.draw(await backup_screens.page(callback_data.page), answers.DELETED)

@@ -16,14 +16,16 @@ from bot.handlers.drawing.keyboards import (
     BackupAct,
     BackupId,
     History,
+    Mark,
+    Marked,
     OfBackup,
     PageNumber,
     back_row,
     button,
     keyboard,
+    of_backup,
     turn_pages,
 )
-from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.models import BackupDetails, BackupPage
 from bot.services.telegram.buttons import copy_button
 from bot.texts import history as words
@@ -35,12 +37,13 @@ class Delete(CallbackData, prefix="erase"):
     id: BackupId
     page: PageNumber
     asked_at: Annotated[int, Field(ge=0, lt=2**40)]
+    mark: Mark
 
 
 def history(page: BackupPage, labels: list[str]) -> InlineKeyboardMarkup:
     """Return one button per backup of a page, and the ways to the other pages."""
     rows = [
-        [button(label, OfBackup(act=BackupAct.OPEN, id=backup.id, page=page.page))]
+        [button(label, of_backup(BackupAct.OPEN, backup, page.page))]
         for backup, label in zip(page.backups, labels, strict=True)
     ]
     pages = turn_pages(page.page, lambda number: History(page=number), more=page.page + 1 < page.pages)
@@ -55,7 +58,7 @@ def backup(details: BackupDetails, page: int, lacking: Sequence[str] = ()) -> In
     here = details.backup
 
     def does(act: BackupAct) -> OfBackup:
-        return OfBackup(act=act, id=here.id, page=page)
+        return of_backup(act, here, page)
 
     back = back_row("History", History(page=page))
     copies = [
@@ -63,9 +66,7 @@ def backup(details: BackupDetails, page: int, lacking: Sequence[str] = ()) -> In
         *copy_button(words.COPY_RESTORE, words.restore_command(details)),
     ]
     note = button("📝 Note", does(BackupAct.NOTE))
-    restore = (
-        [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if details.restorable else []
-    )
+    restore = [button("♻️ Restore", does(BackupAct.RESTORE))] if details.restorable else []
     invite = invitation_row(details.deliveries) if here.on_disk else []  # what is gone nobody can be sent
     mend = database_row(lacking) if lacking else invite
     if not here.on_disk:
@@ -85,19 +86,20 @@ def backup(details: BackupDetails, page: int, lacking: Sequence[str] = ()) -> In
 def ask_note(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
     """Return the ways out of the question for a note."""
     here = details.backup
-    remove = button("Remove the note", OfBackup(act=BackupAct.UNNOTE, id=here.id, page=page))
-    back = button("Cancel", OfBackup(act=BackupAct.OPEN, id=here.id, page=page))
+    remove = button("Remove the note", of_backup(BackupAct.UNNOTE, here, page))
+    back = button("Cancel", of_backup(BackupAct.OPEN, here, page))
     return keyboard([remove] if here.note else None, [back])
 
 
-def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
+def to_backup(backup: Marked, page: int) -> InlineKeyboardMarkup:
     """Return the button that leads to one backup."""
-    return keyboard(back_row("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
+    return keyboard(back_row("Back", of_backup(BackupAct.OPEN, backup, page)))
 
 
-def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMarkup:
+def confirm_delete(backup: Marked, page: int, asked_at: int) -> InlineKeyboardMarkup:
     """Return the second step of a deletion."""
+    yes = Delete(id=backup.id, page=page, asked_at=asked_at, mark=backup.mark)
     return keyboard(
-        [button("🗑 Yes, delete it", Delete(id=backup_id, page=page, asked_at=asked_at), ButtonStyle.DANGER)],
-        [button("Cancel", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page))],
+        [button("🗑 Yes, delete it", yes, ButtonStyle.DANGER)],
+        [button("Cancel", of_backup(BackupAct.OPEN, backup, page))],
     )

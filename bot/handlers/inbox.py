@@ -13,14 +13,14 @@ from aiogram import F, Router
 from aiogram.enums import ButtonStyle, ContentType
 from aiogram.exceptions import TelegramRetryAfter
 from aiogram.filters.callback_data import CallbackData
-from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message, User
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, User
 from loguru import logger
 from pydantic import Field
 
 from bot.clock import Clock
 from bot.errors import NotFoundError
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import Row, button, keyboard, page_of, turn_pages
+from bot.handlers.drawing.keyboards import BackupAct, Row, button, keyboard, of_backup, page_of, turn_pages
 from bot.handlers.drawing.live import LiveView
 from bot.handlers.drawing.screen import Albums, ButtonPress, MessageSlot, Screen, actor_of
 from bot.handlers.restore_buttons import Restore, RestoreStep
@@ -229,9 +229,10 @@ def _buttons(found: UploadView) -> InlineKeyboardMarkup:
         return keyboards.to_menu()
     restore = []
     if found.phase is UploadPhase.READY and found.offer:
-        restore = [_restore("♻️ Restore…", found.offer)]
+        restore = [button("♻️ Restore…", Restore(step=RestoreStep.CHOOSE, source=found.offer), ButtonStyle.PRIMARY)]
     elif found.phase in _STUCK and found.known is not None and found.known.on_disk:
-        restore = [_restore(f"♻️ Restore backup {found.known.id}…", f"b{found.known.id}")]
+        label = f"♻️ Restore backup {found.known.id}…"
+        restore = [button(label, of_backup(BackupAct.RESTORE, found.known), ButtonStyle.PRIMARY)]
     elif found.phase in _STUCK and found.known is not None and found.fetchable:
         label = f"☁️ Fetch backup {found.known.id} from Telegram"
         restore = [button(label, OfInbox(act=InboxAction.KNOWN, id=found.id), ButtonStyle.PRIMARY)]
@@ -254,10 +255,6 @@ def _points(upload_id: str, labels: Sequence[str], page: int, *, more: bool) -> 
     ]
     pages = turn_pages(page, lambda number: does(InboxAction.PAGE, number), more=more)
     return keyboard(*rows, pages, _forget("🗑 Close", upload_id))
-
-
-def _restore(label: str, source: str) -> InlineKeyboardButton:
-    return button(label, Restore(step=RestoreStep.CHOOSE, source=source), ButtonStyle.PRIMARY)
 
 
 def _forget(label: str, upload_id: str) -> Row:

@@ -9,6 +9,7 @@ from aiogram.types import CallbackQuery, Message, User
 
 from bot.handlers import history_buttons as buttons
 from bot.handlers.drawing.keyboards import BackupAct, OfBackup
+from bot.handlers.drawing.named import FindBackup
 from bot.handlers.drawing.questions import Answers, Question
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen, actor_of
 from bot.handlers.history import BackupScreens
@@ -25,6 +26,7 @@ _KIND = "note"
 def build_notes_router() -> Router:
     """Make the router of notes; for admins, in private chats, before routers that take any text."""
     router = Router(name="notes")
+    router.callback_query.middleware(FindBackup())
     router.callback_query.register(ask_for_note, OfBackup.filter(F.act == BackupAct.NOTE))
     router.callback_query.register(remove_note, OfBackup.filter(F.act == BackupAct.UNNOTE))
     router.message.register(type_note, F.text, Answers(_KIND))
@@ -70,7 +72,8 @@ async def type_note(
     """Write the note down, and show the backup with it."""
     backup_id, page = question.about
     if question.late:
-        await slot.draw(Screen(words.too_late(), buttons.to_backup(backup_id, page)))
+        seen = await backup_screens.manager.details(backup_id)
+        await slot.draw(Screen(words.too_late(), buttons.to_backup(seen.backup, page)))
         return
     await housekeeping.note(backup_id, message.text or "", actor=actor_of(person))
     await slot.draw(await backup_screens.one(backup_id, page))

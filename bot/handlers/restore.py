@@ -15,7 +15,9 @@ from loguru import logger
 from bot.clock import Clock
 from bot.errors import BusyError, CourierError
 from bot.handlers import restore_buttons
+from bot.handlers.drawing.keyboards import BackupAct, OfBackup
 from bot.handlers.drawing.live import LiveView
+from bot.handlers.drawing.named import FindBackup
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.models import RestoreProgress
@@ -114,6 +116,8 @@ class LiveRestores:
 def build_restore_router() -> Router:
     """Make the router of restores; for admins, in private chats."""
     router = Router(name="restore")
+    router.callback_query.middleware(FindBackup())
+    router.callback_query.register(restore_backup, OfBackup.filter(F.act == BackupAct.RESTORE))
     for step, handler in (
         (RestoreStep.CHOOSE, press_restore),
         (RestoreStep.TOGGLE, tick_databases),
@@ -147,6 +151,12 @@ async def press_restore(
         await _draw_choice(press, choice, callback_data.item, live_restores.timezone)
     else:
         await begin_choice(press, callback_data.source, live_restores)
+
+
+async def restore_backup(
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, live_restores: LiveRestores
+) -> None:
+    await begin_choice(press, f"b{callback_data.id}", live_restores)
 
 
 async def begin_choice(press: ButtonPress, source: str, live_restores: LiveRestores, *, only: str = "") -> None:

@@ -10,7 +10,16 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.handlers.drawing.keyboards import TO_MENU, BackupAct, OfBackup, back_row, button, keyboard, page_of, turn_pages
+from bot.handlers.drawing.keyboards import (
+    TO_MENU,
+    BackupAct,
+    back_row,
+    button,
+    keyboard,
+    of_backup,
+    page_of,
+    turn_pages,
+)
 from bot.models import PendingRestore, RestoreAct, RestoreResult
 from bot.services.contracts.destination import NoticeButton
 from bot.services.restore_chat.choices import RestoreChoice
@@ -30,10 +39,10 @@ class RestoreStep(StrEnum):
 
 
 class Restore(CallbackData, prefix="rst"):
-    """A step of a restore; `source` is the short id of what it is about: a backup's is b and its number."""
+    """A step of a restore; `source` is the short id of what it is about: an offer, a choice, a plan, a restore."""
 
     step: RestoreStep
-    source: Annotated[str, Field(pattern=r"^[a-z][0-9a-z]{1,20}$")]
+    source: Annotated[str, Field(pattern=r"^[ocpr][0-9a-z]{1,20}$")]
     item: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
@@ -57,7 +66,7 @@ def restore_choice(choice: RestoreChoice, page: int) -> InlineKeyboardMarkup:
         for number, name in enumerate(names, start=page * CHOICES_PER_PAGE)
     ]
     every = "None of them" if len(choice.chosen) == len(choice.names) else "All of them"
-    back = OfBackup(act=BackupAct.OPEN, id=choice.backup.id, page=0) if choice.backup is not None else None
+    back = of_backup(BackupAct.OPEN, choice.backup) if choice.backup is not None else None
     return keyboard(
         *boxes,
         turn_pages(page, lambda number: step(RestoreStep.CHOOSE, number), more=more),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -146,6 +146,15 @@ class Backup:
     @property
     def proven(self) -> bool:
         return bool(self.archive_sha256)
+
+    @property
+    def mark(self) -> str:
+        """What a button tells it by: in another catalogue its number may be another backup's.
+
+        It begins its archive's SHA-256 (8 hex digits); where there is none, it is the second in which the run began, in
+        UTC (14 digits).
+        """
+        return self.archive_sha256[:8] or f"{self.started_at.astimezone(UTC):%Y%m%d%H%M%S}"
 
     @property
     def unopened(self) -> bool:

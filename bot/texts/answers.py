@@ -21,6 +21,7 @@ DELETED = "Deleted."
 PAUSED = "Paused. Manual backups still work."
 RESUMED = "Resumed."
 STALE = "This button no longer works. Here is a fresh menu."
+EARLIER_LIST = "This button belongs to an earlier list of backups. Open Backup Status."
 QUESTION_EXPIRED = "That question is too old. Please confirm again."
 PINNED_IS_KEPT = "It is pinned. Unpin it first."
 ONLY_PRIVATE = "Please use the private chat with me."
@@ -37,6 +38,14 @@ ASK_PAUSE = (
     " themselves, and one that was missed is made up at once."
 )
 RUN_ENDED = "⏹ <b>The run has ended.</b>\nIts result is in the history."
+
+
+def earlier_list() -> str:
+    """Return the answer to a button whose backup can't be told any more: its number may be another one's by now."""
+    return (
+        "🕰 <b>This button belongs to an earlier list of backups.</b>\nWhich one it meant can't be told any more, so"
+        " nothing was done. What there is today is in Backup Status and in History."
+    )
 
 
 def failure(error: CourierError) -> str:

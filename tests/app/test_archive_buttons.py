@@ -38,15 +38,15 @@ async def test_an_archive_that_is_known_no_more_is_answered_kindly(tmp_path: Pat
     async with town_in(tmp_path) as town:
         archive = await archive_in(town, await town.back_up())
         for act in ("r", "d"):
-            another = "77:" if act == "r" else "1:00000000"  # of a catalogue, or a server, that counts from 1 too
+            another = "1:" if act == "r" else "1:00000000"  # of a catalogue, or a server, that counts from 1 too
             await town.ann.press_data(f"arc:{act}:{another}", archive).answered()
             told = await town.ann.wait_for(lambda m: "no longer know this backup" in m.text)
             assert "forward it to me" in told.text
         stranger = town.api.add_user(66, "Eve")
         await stranger.start()
         before = len(town.ann.messages)
-        stranger.press_data("arc:r:1:", archive)
-        await town.ann.press_data("arc:d:1:", archive).answered()
+        stranger.press_data(archive.buttons[0][0].callback_data or "", archive)
+        await (await town.ann.press("🔍 Details", message=archive)).answered()
         await town.ann.wait_for(lambda m: "Backup 1" in m.text and m.document is None, since=0)
         assert len(town.ann.messages) == before + 1
         assert not [m for m in stranger.messages if m.sender_id != 66]

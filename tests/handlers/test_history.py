@@ -175,8 +175,8 @@ async def test_a_backup_that_is_gone_says_so_and_offers_nothing(years: Office) -
     await open_number_two(years)
     assert "No longer on the server's disk" in years.ann.last.text
     assert years.ann.last.button_texts == ["📝 Note", "📋 SHA-256", "‹ History"]
-    years.ann.press_data("bk:open:999:0", years.ann.last)
-    await years.ann.wait_for(lambda seen: "There is no backup 999." in seen.text)
+    years.ann.press_data("bk:open:999:0:0badcafe", years.ann.last)
+    await years.ann.wait_for(lambda seen: "an earlier list of backups" in seen.text)
 
 
 async def test_a_failed_run_shows_why(years: Office) -> None:

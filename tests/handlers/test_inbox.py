@@ -329,7 +329,7 @@ async def test_a_large_file_that_the_catalogue_knows_is_had_another_way(inbox: H
     await inbox.ann.send_document(copy)
     said = await inbox.shows("Too large", f"backup {backup.id}", "on the server's disk")
     restore = next(button for row in said.buttons for button in row if "Restore backup" in button.text)
-    assert restore.callback_data.startswith(f"rst:choose:b{backup.id}")
+    assert restore.callback_data == f"bk:restore:{backup.id}:0:{backup.mark}"
     await inbox.press("Forget", said)
     inbox.archive(backup).unlink()
     await inbox.service.courier.catalogue.backups.mark_deleted(backup.id)

@@ -34,9 +34,10 @@ def every_keyboard() -> Iterator[InlineKeyboardMarkup]:
     yield history_buttons.history(
         BackupPage(backups=(kept,), page=LAST_PAGE - 1, pages=LAST_PAGE + 1, total=9), ["label"]
     )
-    yield history_buttons.confirm_delete(LARGEST, LAST_PAGE, 2**40 - 1)
-    yield history_buttons.to_backup(LARGEST, LAST_PAGE)
-    yield keyboards.run_result(LARGEST)
+    for named in (kept, samples.backup(LARGEST, archive_sha256="")):
+        yield history_buttons.confirm_delete(named, LAST_PAGE, 2**40 - 1)
+        yield history_buttons.to_backup(named, LAST_PAGE)
+        yield keyboards.run_result(named)
     yield keyboards.admin_menu()
     yield keyboards.pause_choices()
     yield from (keyboards.backup_menu([], paused=paused) for paused in (True, False))
@@ -68,11 +69,15 @@ def test_colour_is_for_the_main_button_and_for_danger_alone() -> None:
 
 def test_what_was_packed_is_unpacked() -> None:
     """The largest values survive the way through a button."""
-    act = OfBackup(act=BackupAct.PIN, id=LARGEST, page=LAST_PAGE)
+    act = OfBackup(act=BackupAct.PIN, id=LARGEST, page=LAST_PAGE, mark="20261129140000")
     assert OfBackup.unpack(act.pack()) == act
 
 
-@pytest.mark.parametrize("packed", ["erase:0:0:0", f"erase:{2**63}:0:0", "erase:1:-1:0", "erase:1:0:1e3", "erase:1:0"])
+@pytest.mark.parametrize(
+    "packed",
+    [f"erase:{numbers}:0badcafe" for numbers in ("0:0:0", f"{2**63}:0:0", "1:-1:0", "1:0:1e3", "1:0")]
+    + ["erase:1:0:0", "erase:1:0:0:", "erase:1:0:0:0BADCAFE", "erase:1:0:0:0badcafe0"],
+)
 def test_forged_numbers_are_malformed_buttons(packed: str) -> None:
     """Numbers out of bounds are refused before they reach the manager."""
     with pytest.raises((ValidationError, TypeError)):

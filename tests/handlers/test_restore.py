@@ -290,7 +290,8 @@ async def test_outside_private_chats_and_by_strangers(town: Town) -> None:
     group = town.api.add_group(-100123, members=[town.ann])
     await town.ann.send("/admin", to=group.chat)
     pointer = await town.ann.wait_for(lambda m: "private chat" in m.text, where=group.chat)
-    for data in (f"rst:choose:b{backup_id}:0", data_of(plan, RED)):
+    mark = (await town.service.courier.catalogue.backups.get(backup_id)).mark
+    for data in (f"bk:restore:{backup_id}:0:{mark}", data_of(plan, RED)):
         assert "private chat" in await forged(town.ann, data, pointer)
     eve = town.api.add_user(66, "Eve")
     await eve.send("hello")
@@ -303,7 +304,7 @@ async def test_outside_private_chats_and_by_strangers(town: Town) -> None:
 
 @pytest.mark.parametrize(
     "data", ["rst:yes:p0123456789:0", "rst:ask:zzz:0", "rst:tick:c0:5", "rst:undo:r00000000:0",
-             "rst:choose:b999:0",
+             "rst:choose:b999:0", "bk:restore:999:0:0badcafe",
              "rst:choose:o0123456789:0", "rst:choose:bx:0", "rst:choose:b99999999999999999999:0",
              "rst:choose::0", "rst:fly:b1:0", "rst:plan:c1:-3", "rst"],
 )  # fmt: skip

@@ -73,7 +73,7 @@ async def test_an_archive_that_is_nowhere_any_more(town: Town) -> None:
     assert "Choose another backup" in shown.text
     after = await history_of(town.ann, first)
     assert not [text for text in after.button_texts if "Restore" in text]
-    town.ann.press_data(f"rst:choose:b{first}:0", after)
+    await town.ann.press("♻️ Restore", message=screen, stale=True)
     await town.ann.wait_for(lambda m: "neither on the server's disk nor in the chats" in m.text)
 
 

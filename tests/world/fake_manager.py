@@ -183,6 +183,9 @@ class FakeManager:
             raise NotFoundError(f"There is no backup {backup_id}.", hint="Open the history.")
         return self.backups[backup_id]
 
+    async def id_of_backup(self, backup_id: int, mark: str) -> int | None:
+        return backup_id if backup_id in self.backups and self.backups[backup_id].mark == mark else None
+
     async def details(self, backup_id: int) -> BackupDetails:
         return BackupDetails(
             backup=self._backup(backup_id),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from aiogram.enums import ButtonStyle
 from aiogram.filters.callback_data import CallbackData
@@ -20,6 +20,17 @@ T = TypeVar("T")
 # Bounds make a forged number a malformed button instead of an error in the database.
 BackupId = Annotated[int, Field(ge=1, lt=2**63)]
 PageNumber = Annotated[int, Field(ge=0, le=999_999)]
+Mark = Annotated[str, Field(pattern="^([0-9a-f]{8}|[0-9]{14})$")]
+"""`Backup.mark`: with a new catalogue, the number alone would open another backup."""
+
+
+class Marked(Protocol):
+    """A backup, or a button that names one."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def mark(self) -> str: ...
 
 
 class ScreenName(StrEnum):
@@ -88,6 +99,7 @@ class BackupAct(StrEnum):
     ASK_DELETE = "del"
     NOTE = "note"
     UNNOTE = "unnote"
+    RESTORE = "restore"
 
 
 class OfBackup(CallbackData, prefix="bk"):
@@ -96,6 +108,7 @@ class OfBackup(CallbackData, prefix="bk"):
     act: BackupAct
     id: BackupId
     page: PageNumber
+    mark: Mark
 
 
 class LogLevel(StrEnum):
@@ -124,6 +137,10 @@ def button(text: str, data: CallbackData, style: ButtonStyle | None = None) -> I
 def keyboard(*rows: Row | None) -> InlineKeyboardMarkup:
     """Return the rows that hold something."""
     return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
+
+
+def of_backup(act: BackupAct, named: Marked, page: int = 0) -> OfBackup:
+    return OfBackup(act=act, id=named.id, page=page, mark=named.mark)
 
 
 def back_row(text: str, data: CallbackData) -> Row:
@@ -225,10 +242,17 @@ def pause_choices() -> InlineKeyboardMarkup:
     )
 
 
-def run_result(backup_id: int | None) -> InlineKeyboardMarkup:
+def to_lists() -> InlineKeyboardMarkup:
+    """Return the ways to what there is today, from a button that leads nowhere any more."""
+    return keyboard(
+        [button("📊 Backup Status", Go(place=ScreenName.STATUS)), button("🗂 History", History(page=0))], TO_MENU
+    )
+
+
+def run_result(backup: Marked | None) -> InlineKeyboardMarkup:
     """Return what to do after a run."""
-    details = OfBackup(act=BackupAct.OPEN, id=backup_id, page=0) if backup_id else None
-    return keyboard([button("🔍 This backup", details)] if details else None, TO_MENU)
+    details = [button("🔍 This backup", of_backup(BackupAct.OPEN, backup))] if backup is not None else None
+    return keyboard(details, TO_MENU)
 
 
 def private_chat(username: str) -> InlineKeyboardMarkup:

@@ -25,16 +25,14 @@ class ArchiveTable(BackupRows):
 
     @reading
     async def backup_of(self, backup_id: int, mark: str) -> Backup | None:
-        """Return the backup whose archive's SHA-256 begins with a mark: the one of that id, else any that does.
+        """Return the backup that had a `Backup.mark`: the one of that id, else any; None where there is none.
 
-        Without a mark, the one of that id.
+        One that was named while it was running is found when it has an archive, too.
         """
         return await self._first(
-            "SELECT id FROM backups WHERE substr(archive_sha256, 1, length(?)) = ? AND (id = ? OR ? <> '')"
-            " ORDER BY id <> ?, id DESC LIMIT 1",
+            "SELECT id FROM backups WHERE ? <> '' AND ? IN (substr(archive_sha256, 1, 8),"
+            " strftime('%Y%m%d%H%M%S', substr(started_at, 1, 19))) ORDER BY id <> ?, id DESC LIMIT 1",
             mark,
-            mark,
-            backup_id,
             mark,
             backup_id,
         )

@@ -94,10 +94,10 @@ class Inventory:
             by_rule=frozenset(decision.backup.id for decision in decisions if decision.by_rule),
         )
 
-    async def id_of_archive(self, backup_id: int, mark: str) -> int | None:
-        """Return the backup that an archive's message is of, by the id it had then and the beginning of its SHA-256.
+    async def id_of_backup(self, backup_id: int, mark: str) -> int | None:
+        """Return the backup that a button names, by the id it had then and its `Backup.mark`; None where it is unknown.
 
-        A catalogue that was lost has counted otherwise than the one that learned the backup from the chat.
+        A catalogue that was lost has counted otherwise than the one that was made anew.
         """
         backup = await self.catalogue.archives.backup_of(backup_id, mark)
         return backup.id if backup is not None else None
