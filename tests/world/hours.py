@@ -15,6 +15,7 @@ from bot.services.archive.verify import verify_archive
 from bot.services.backup import checks
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
+from bot.services.zip.deflated import EarlierBlocks
 from bot.services.zip.inflate import Inflater
 from tests.world.catalogue import House
 
@@ -26,6 +27,7 @@ class Hours(House):
         super().__init__(folder)
         self.checked: list[str] = []
         self.inflated: list[Inflater] = []
+        self.copied: list[int] = []  # the numbers of blocks
 
         async def counted(snapshot: Any, *arguments: Any, **more: Any) -> Any:
             self.checked.append(snapshot.database.name)
@@ -35,6 +37,15 @@ class Hours(House):
             self.inflated.append(Inflater())
             return self.inflated[-1]
 
+        find = EarlierBlocks.find
+
+        def found(earlier: EarlierBlocks, number: int, *block: int) -> bytes | None:
+            deflated = find(earlier, number, *block)
+            if deflated is not None:
+                self.copied.append(number)
+            return deflated
+
+        monkeypatch.setattr(EarlierBlocks, "find", found)
         monkeypatch.setattr(checks, "check_snapshot", counted)
         monkeypatch.setattr(proof, "Inflater", inflater)
 
@@ -42,6 +53,7 @@ class Hours(House):
         """Make a backup an hour later; return it, and which databases it has checked anew, in order."""
         self.checked.clear()
         self.inflated.clear()
+        self.copied.clear()
         backup = await self.back_up()
         assert not backup.skipped
         await verify_archive(self.archive(backup), expected_sha256=backup.archive_sha256, abort=Abort())
@@ -73,3 +85,9 @@ def deflated(house: House, backup: Backup, name: str = "x.db") -> bytes:
         start = entry.header_offset + 30 + int.from_bytes(content[entry.header_offset + 26 :][:2], "little")
         start += int.from_bytes(content[entry.header_offset + 28 :][:2], "little")
         return content[start : start + entry.compress_size]
+
+
+def content_in(house: House, backup: Backup, name: str = "x.db") -> bytes:
+    """What an archive holds of a database."""
+    with zipfile.ZipFile(house.archive(backup)) as archive:
+        return archive.read(name)

@@ -59,16 +59,26 @@ class SnapshotArchive(ArchiveWriter):
         self._members: Sequence[Member] = ()
 
     async def take_in(
-        self, snapshots: Sequence[Snapshot], *, deflated: Mapping[str, DeflatedMember] = NOTHING, progress: ReportBytes
+        self,
+        snapshots: Sequence[Snapshot],
+        *,
+        deflated: Mapping[str, DeflatedMember] = NOTHING,
+        earlier: Mapping[str, DeflatedMember] = NOTHING,
+        progress: ReportBytes,
     ) -> None:
         """Write them into the archive; `progress` counts their bytes.
 
-        What is `deflated` already, by the name of its database, is taken over as it is, and proven as all else.
+        By the name of its database, what is `deflated` already is taken over as it is; of what has an `earlier` state,
+        the blocks that are the same. All is read back and proven.
         """
         self._snapshots = snapshots
         sources = [
             MemberSource(
-                name=one.database.name, file=one.file, modified=one.taken_at, deflated=deflated.get(one.database.name)
+                name=one.database.name,
+                file=one.file,
+                modified=one.taken_at,
+                deflated=deflated.get(one.database.name),
+                earlier=earlier.get(one.database.name),
             )
             for one in snapshots
         ]

@@ -17,16 +17,18 @@ from zipstream import AioZipStream
 from bot.errors import ArchiveError
 from bot.models import Block, Cause, Member, ReportBytes
 from bot.services.files.names import folded
-from bot.services.zip.deflate import Deflation, Source
+from bot.services.zip.deflate import Deflation
 from bot.services.zip.deflated import BLOCK, DeflatedMember
 from bot.services.zip.records import Records, ZipEntry
+from bot.services.zip.source import ChangedFile, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberSource:
     """What becomes a member: either a `file` that nobody changes any more, or small `content` in memory.
 
-    Where `deflated` is given, its bytes are those of the file, and the file is not read.
+    Where `deflated` is given, its bytes are those of the file, and the file is not read. Where an `earlier` state of it
+    is, blocks that are the same are copied from there.
     """
 
     name: str
@@ -34,10 +36,13 @@ class MemberSource:
     file: Path | None = None
     content: bytes | None = None
     deflated: DeflatedMember | None = None
+    earlier: DeflatedMember | None = None
 
     @property
     def data(self) -> tuple[str, Source]:
-        return self.name, self.deflated or self.file or self.content or b""
+        if self.deflated is not None or self.file is None:
+            return self.name, self.deflated or self.content or b""
+        return self.name, ChangedFile(self.file, self.earlier) if self.earlier is not None else self.file
 
     def size(self) -> int:
         """Raises `ArchiveError` where the file is not there."""

@@ -27,7 +27,7 @@ from bot.models import (
 )
 from bot.services.archive.manifest import Manifest
 from bot.services.archive.snapshots import ArchivePlan, SnapshotArchive
-from bot.services.backup.unchanged import NONE_UNCHANGED, Comparison
+from bot.services.backup.earlier import NOTHING_EARLIER, Comparison
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import run_to_end
@@ -142,18 +142,25 @@ async def archive_checked(
 ) -> tuple[Archive, Manifest]:
     """Write and prove the archive while the checks run; write it again where one of them decides otherwise.
 
-    What the `comparison` finds unchanged is not checked, and its deflated bytes are taken over. Where an archive with
-    such bytes can't be proven, everything goes the full way. What is damaged is left out and added to the `skipped`,
-    and so is what this machine has lost of its own. Raises `NothingToBackUpError`, and what `SnapshotArchive` raises.
+    What the `comparison` finds unchanged is not checked, and its deflated bytes are taken over, as are blocks that are
+    the same of what did change. Where an archive with such bytes can't be proven, everything goes the full way. What is
+    damaged is left out and added to the `skipped`, and so is what this machine has lost of its own. Raises
+    `NothingToBackUpError`, and what `SnapshotArchive` raises.
     """
     included, left_out = list(snapshots), list(skipped)
-    same = await comparison.unchanged(included, abort=abort) if comparison is not None else NONE_UNCHANGED
+    known = await comparison.earlier(included, abort=abort) if comparison is not None else NOTHING_EARLIER
     while included:
+        same = {name: one for name, one in known.items() if one.same}
         checks.begin(snapshot for snapshot in included if snapshot.database.name not in same)
-        deflated = {name: one.deflated for name, one in same.items()}
+        archive = SnapshotArchive(plan, abort=abort)
         try:
-            async with SnapshotArchive(plan, abort=abort) as archive:
-                await archive.take_in(included, deflated=deflated, progress=counting(report, Stage.CHECK))
+            async with archive:
+                await archive.take_in(
+                    included,
+                    deflated={name: one.deflated for name, one in same.items()},
+                    earlier={name: one.deflated for name, one in known.items() if not one.same},
+                    progress=counting(report, Stage.CHECK),
+                )
                 checked = [
                     Checked(snapshot=snapshot, report=same[snapshot.database.name].report)
                     if snapshot.database.name in same
@@ -166,9 +173,9 @@ async def archive_checked(
             left_out += [one.skipped for one in checked if one.skipped is not None]
             included = [one.snapshot for one in checked if one.skipped is None]
         except ArchiveError as error:
-            if comparison is not None and same:
-                await comparison.distrust({one.backup.id: one.backup for one in same.values()}.values(), error)
-                same = NONE_UNCHANGED
+            if comparison is not None and (same or archive.takes_over):
+                await comparison.distrust({one.backup.id: one.backup for one in known.values()}.values(), error)
+                known = NOTHING_EARLIER
                 continue
             lost = await run_to_end(partial(_lost, included, abort), stop=abort.set)
             if not lost:

@@ -28,7 +28,7 @@ from bot.services.alarms.alarms import Alarms
 from bot.services.archive.snapshots import ArchivePlan
 from bot.services.backup.checks import archive_checked, checking, counting
 from bot.services.backup.discover import discover
-from bot.services.backup.unchanged import Comparison
+from bot.services.backup.earlier import Comparison
 from bot.services.catalogue import Catalogue, record_delivered, record_stored, recorded
 from bot.services.concurrency.abort import Abort
 from bot.services.delivery.ledger import Ledger
@@ -124,7 +124,8 @@ class Runs:
 
                 # Check, archive, prove: the checks on one core while the archive is written and proven on the other.
                 # What is damaged, or is lost on the way, is left out and named; the others go on. What has not changed
-                # by a byte since the newest archive is taken over from it, with its check.
+                # by a byte since the newest archive is taken over from it, with its check; of what has, blocks that are
+                # the same.
                 take_again = partial(
                     take_snapshot,
                     into=work,

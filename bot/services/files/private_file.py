@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -153,15 +152,13 @@ def replace_together(files: Mapping[Path, bytes], *, ready: Callable[[Path], obj
         sync_folder(folder)
 
 
-def read_over(file: FileIO, size: int | None = None) -> Iterator[memoryview]:
-    """Read a file to its end, or so many bytes of it, piece by piece; each is overwritten by the next.
+def read_over(file: FileIO, size: int = PIECE) -> Iterator[memoryview]:
+    """Read a file to its end, so many bytes at once; each piece is overwritten by the next.
 
     In new memory for each piece, the system would have to clear it first, which takes longer than the reading.
     """
-    buffer = memoryview(bytearray(PIECE))
-    left = sys.maxsize if size is None else size
-    while left and (count := file.readinto(buffer[:left])):
-        left -= count
+    buffer = memoryview(bytearray(size))
+    while count := file.readinto(buffer):
         yield buffer[:count]
 
 

@@ -8,30 +8,24 @@ a stream that any inflate reads.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from io import BytesIO
 from itertools import combinations
-from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from isal import isal_zlib
 from zlib_ng import zlib_ng
 
-from bot.errors import ArchiveError
-from bot.models import Cause, Compression
+from bot.models import Compression
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import gentle_threads, in_thread
-from bot.services.zip.deflated import BLOCK, Content, DeflatedMember
+from bot.services.zip.deflated import FINAL_BLOCK, Content, DeflatedMember
+from bot.services.zip.source import Reading, Source
 
-WINDOW = 1 << 15
-FINAL_BLOCK = b"\x03\x00"  # empty, fixed codes, final bit set (RFC 1951, 3.2.3)
 MAX_THREADS = 4  # each has about 4 MiB under way; with more of them the check of the snapshot is the limit anyway
 
 SMALL_TOTAL = 16 << 20
@@ -41,21 +35,12 @@ GROWTH = 1.045
 """How much larger than zlib level 6 makes them large sources may become for the sake of speed; 1.05 is promised, and
 the samples err by half a percent at most (measured: by 0.1 % on rows, by 0.5 % on a full-text index)."""
 
-SAMPLE = 1 << 15
-MIN_SAMPLED = 4 << 20
-MAX_SAMPLES = 24
-"""One for every MiB; 24 predict the size of hundreds of megabytes within half a percent, as well as if each were twice
-as long, and cost 50 ms."""
-
 ISAL_AS_A_PART = 0.996
 """ISA-L writes its code tables once for a block, where the others do so for each 16 or 32 KiB: on a sample alone, they
 weigh too much (measured: by 0.4 to 0.6 %)."""
 
 Codec = Callable[[bytes, bytes], bytes]
 """(block, the up to 32 KiB before it) to a piece of raw deflate that ends on a byte boundary and is not final."""
-
-Source = Path | bytes | DeflatedMember
-"""A file or small content to be deflated; or what is deflated already, and handed on as it is."""
 
 CodecPolicy = Callable[[int], Codec]
 """The number of a block in its source, from 0, to the codec for it."""
@@ -144,62 +129,6 @@ def shared_policy(fast: Codec, good: Codec, share: float) -> CodecPolicy:
     return lambda number: fast if int((number + 1) * share) > int(number * share) else good
 
 
-class Reading:
-    """A source being read once, block by block. Used by one thread at a time."""
-
-    def __init__(self, name: str, source: Path | bytes) -> None:
-        self._name = name
-        self._source = source
-        self._stream: BinaryIO | None = None
-        self._sha256 = hashlib.sha256()
-        self._before = b""
-        self._bytes = self._crc32 = 0
-        self._blocks: list[tuple[int, int]] = []
-
-    @property
-    def content(self) -> Content:
-        """Of the very bytes that were compressed so far."""
-        return Content(self._bytes, self._crc32, self._sha256.hexdigest(), tuple(self._blocks))
-
-    def next_block(self) -> tuple[bytes, bytes]:
-        """Read the next block (empty at the end) and what to preset for it. Raises `ArchiveError`."""
-        with self._opened() as stream:
-            block, before = stream.read(BLOCK), self._before
-        self._sha256.update(block)
-        self._crc32 = isal_zlib.crc32(block, self._crc32)
-        self._bytes += len(block)
-        self._before = block[-WINDOW:]
-        if block:
-            self._blocks.append((isal_zlib.crc32(block), isal_zlib.crc32(self._before)))
-        return block, before
-
-    def samples(self) -> list[tuple[bytes, bytes]]:
-        """Read pieces from all over a large source, each with what lies before it; the reading starts over after."""
-        with self._opened() as stream:
-            size = stream.seek(0, os.SEEK_END)
-            count = min(size >> 20, MAX_SAMPLES) if size >= MIN_SAMPLED else 0
-            found = []
-            for number in range(count):
-                stream.seek((size - WINDOW - SAMPLE) * number // count)
-                piece = stream.read(WINDOW + SAMPLE)
-                found.append((piece[WINDOW:], piece[:WINDOW]))
-            stream.seek(0)
-        return found
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-
-    @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
-        try:
-            if self._stream is None:
-                self._stream = BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
-            yield self._stream
-        except OSError as error:
-            raise ArchiveError.because(Cause.COPY_UNREAD, name=self._name, said=error.strerror or str(error)) from error
-
-
 class Deflation:
     """Deflates sources in the order they were given, reading ahead over their borders; few blocks are in memory.
 
@@ -216,6 +145,8 @@ class Deflation:
         self._ahead: asyncio.Queue[Future[bytes] | bytes | Content | Exception] = asyncio.Queue(count + 1)
         self._tasks = Nursery()
         self._feeder: asyncio.Task[None] | None = None
+        self.copied = 0
+        """Bytes that were not deflated here, but copied from an archive."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -263,10 +194,14 @@ class Deflation:
 
     async def _feed_one(self, reading: Reading) -> None:
         try:
-            mix = self._mix or await self._recommended(reading)
-            number = 0
-            while (block := await in_thread(self._reader, reading.next_block))[0]:
-                await self._ahead.put(self._compressors.submit(mix(number), *block))
+            mix, number = self._mix, 0
+            while (block := await in_thread(self._reader, reading.next_block)) is not None:
+                if block.deflated:
+                    self.copied += len(block.deflated)
+                    await self._ahead.put(block.deflated)
+                    continue
+                mix = mix or await self._recommended(reading)
+                await self._ahead.put(self._compressors.submit(mix(number), block.plain, block.before))
                 number += 1
             await self._ahead.put(FINAL_BLOCK)
             await self._ahead.put(reading.content)
@@ -277,6 +212,7 @@ class Deflation:
         pieces = member.pieces()
         try:
             while piece := await in_thread(self._reader, next, pieces, b""):
+                self.copied += len(piece)
                 await self._ahead.put(piece)
         finally:
             await in_thread(self._reader, pieces.close)

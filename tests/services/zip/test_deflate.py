@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import random
 import zlib
 from pathlib import Path
@@ -12,20 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.errors import AbortedError, ArchiveError
-from bot.models import Compression
+from bot.models import Block, Compression, Deflated
 from bot.services.concurrency.abort import Abort
-from bot.services.zip import deflate
-from bot.services.zip.deflate import (
-    BLOCK,
-    CANDIDATES,
-    GOOD,
-    WINDOW,
-    CodecPolicy,
-    Deflation,
-    Reading,
-    isal_codec,
-    policy_for,
-)
+from bot.services.zip import deflate, source
+from bot.services.zip import deflated as deflated_blocks
+from bot.services.zip.deflate import CANDIDATES, GOOD, CodecPolicy, Deflation, isal_codec, policy_for
+from bot.services.zip.deflated import BLOCK, Content, DeflatedMember
+from bot.services.zip.source import WINDOW
 
 SIZES = [0, 1, WINDOW - 1, WINDOW, WINDOW + 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK + WINDOW + 1]
 
@@ -38,15 +32,13 @@ def content_of(size: int, seed: int = 1) -> bytes:
 
 async def deflated(
     sources: list[tuple[str, Path | bytes]], mix: CodecPolicy | None, threads: int = 2
-) -> list[tuple[bytes, Reading]]:
+) -> list[tuple[bytes, Content]]:
     found = []
     async with Deflation(mix, abort=Abort(), threads=threads) as deflation:
         await deflation.feed(sources)
         for _source in sources:
-            pieces = []
-            while isinstance(piece := await deflation.take(), bytes):
-                pieces.append(piece)
-            found.append((b"".join(pieces), piece))
+            pieces, content = await taken(deflation)
+            found.append((b"".join(pieces), content))
     return found
 
 
@@ -84,10 +76,76 @@ async def test_any_content_survives_any_block_size(
     """Whatever the content, the block size and the codec: zlib inflates to the same bytes."""
     content = b"".join(piece * times for piece, times in pieces)[: 300 * block]
     with monkeypatch.context() as patch:
-        patch.setattr(deflate, "BLOCK", block)
+        patch.setattr(source, "BLOCK", block)
         ((stream, plain),) = await deflated([("x", content)], lambda _number: codec, threads)
     assert inflated(stream) == content
     assert plain.sha256 == hashlib.sha256(content).hexdigest()
+
+
+EDITS = st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 90), st.binary(max_size=90), st.booleans()), max_size=3)
+"""Each: where, how many bytes go, which come; or else as many come as go."""
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=st.lists(st.sampled_from([b"row of a table, ", b"\0" * 40, bytes(range(70)), b"x"]), max_size=40).map(
+        b"".join
+    ),
+    edits=EDITS,
+    codec=st.sampled_from([*CANDIDATES, GOOD, deflate.FASTEST]),
+)
+async def test_blocks_of_an_earlier_state_make_the_same_content(
+    before: bytes,
+    edits: list[tuple[int, int, bytes, bool]],
+    codec: deflate.Codec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However it was edited: what is copied and what is deflated anew make one stream of what the file holds now."""
+    now = before
+    for at, gone, new, in_place in edits:
+        now = now[:at] + (now[at : at + gone].swapcase() if in_place else new) + now[at + gone :]
+    with monkeypatch.context() as patch:
+        for module in (source, deflated_blocks):
+            patch.setattr(module, "BLOCK", 64)
+        patch.setattr(source, "WINDOW", 16)
+        async with Deflation(lambda _number: codec, abort=Abort(), threads=2) as deflation:
+            await deflation.feed([("x", before)])
+            pieces, content = await taken(deflation)
+        earlier = member_of(pieces, content)
+        assert earlier.has_blocks or not before
+        (tmp_path / "now").write_bytes(now)
+        async with Deflation(lambda _number: codec, abort=Abort(), threads=2) as deflation:
+            await deflation.feed([("x", source.ChangedFile(tmp_path / "now", earlier))])
+            pieces, content = await taken(deflation)
+    assert inflated(b"".join(pieces)) == now
+    assert (content.bytes, content.sha256) == (len(now), hashlib.sha256(now).hexdigest())
+    same = [
+        number
+        for number in range(len(pieces) - 1)
+        if before[max(0, 64 * number - 16) : 64 * number + 64] == now[max(0, 64 * number - 16) : 64 * number + 64]
+    ]
+    assert deflation.copied == sum(len(pieces[number]) for number in same)
+
+
+async def taken(deflation: Deflation) -> tuple[list[bytes], Content]:
+    pieces = []
+    while isinstance(piece := await deflation.take(), bytes):
+        pieces.append(piece)
+    return pieces, piece
+
+
+def member_of(pieces: list[bytes], content: Content) -> DeflatedMember:
+    """These pieces as they lie in an archive, and what is known of them."""
+    blocks = tuple(Block(*crcs, len(piece)) for crcs, piece in zip(content.blocks, pieces, strict=False))
+    return DeflatedMember(
+        name="earlier.zip",
+        opened=lambda: io.BytesIO(b"header" + b"".join(pieces) + b"directory"),
+        offset=len(b"header"),
+        compressed_bytes=len(b"".join(pieces)),
+        content=content,
+        known=Deflated(sha256=content.sha256, crc32=content.crc32, deflated_sha256="", blocks=blocks),
+    )
 
 
 @given(samples=st.lists(st.tuples(*[st.integers(1, 1000)] * (1 + len(CANDIDATES))), max_size=5))

@@ -1,13 +1,17 @@
-"""Finds the snapshots that an archive of the store holds already, so that its check and its deflated bytes count."""
+"""Finds what of the snapshots an archive of the store holds already: all, with its check, or some of its blocks."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import zip_longest
+from pathlib import Path
 from types import MappingProxyType
 
+from isal import isal_zlib
 from loguru import logger
 
 from bot.config.settings import Settings
@@ -17,11 +21,11 @@ from bot.services.archive.manifest import recorded_path
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_checked
-from bot.services.files.private_file import sha256_of
+from bot.services.files.private_file import read_over
 from bot.services.files.store import Store
 from bot.services.retention.inventory import is_as_written, record_fault
 from bot.services.sealing.seeking import opened_anywhere
-from bot.services.zip.deflated import DeflatedMember
+from bot.services.zip.deflated import BLOCK, DeflatedMember
 from bot.services.zip.reader import as_it_is, opened
 
 EARLY = timedelta(minutes=5)
@@ -31,12 +35,16 @@ _HEADER = 100  # https://www.sqlite.org/fileformat.html#the_database_header: nea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unchanged:
-    """A snapshot that equals what an earlier backup holds, by SHA-256: the record of it there, and its bytes."""
+class Earlier:
+    """What an archive of the store holds of a database: the record of it there, and its deflated bytes.
+
+    `same`: the snapshot equals it by SHA-256, and its check still counts. Else only blocks of it can be copied.
+    """
 
     backup: Backup
     record: BackedUp
     deflated: DeflatedMember
+    same: bool
 
     @property
     def report(self) -> CheckReport:
@@ -53,7 +61,7 @@ class Unchanged:
         )
 
 
-NONE_UNCHANGED: Mapping[str, Unchanged] = MappingProxyType({})
+NOTHING_EARLIER: Mapping[str, Earlier] = MappingProxyType({})
 
 
 class Comparison:
@@ -62,33 +70,36 @@ class Comparison:
     def __init__(self, settings: Settings, catalogue: Catalogue, store: Store) -> None:
         self._settings, self._catalogue, self._store = settings, catalogue, store
 
-    async def unchanged(self, snapshots: Sequence[Snapshot], *, abort: Abort) -> Mapping[str, Unchanged]:
-        """Return, by the name of its database, what was found sound then and is the same now, byte for byte.
+    async def earlier(self, snapshots: Sequence[Snapshot], *, abort: Abort) -> Mapping[str, Earlier]:
+        """Return, by the name of its database, what can be taken over: all, or blocks of it.
 
-        Not where a new check is due, or the settings ask for another one or for another compression. An archive that
-        is gone, cut, damaged, or sealed for a key that is not here, has nothing to offer. Raises `AbortedError`.
+        All where it was found sound then and is the same now, byte for byte; but not where a new check is due, or the
+        settings ask for another one. An archive that is gone, cut, damaged, made with another compression, or sealed
+        for a key that is not here, has nothing to offer. Raises `AbortedError`.
         """
-        found = dict[str, Unchanged]()
+        found = dict[str, Earlier]()
         paths = {recorded_path(one.database) for one in snapshots}
         newest, known = await self._catalogue.backups.newest_with(paths), await self._catalogue.deflated.of(paths)
         for snapshot in snapshots:
-            backup = newest.get(recorded_path(snapshot.database))
+            path = recorded_path(snapshot.database)
+            backup = newest.get(path)
             if backup is None:
                 continue
-            path = recorded_path(snapshot.database)
             record = next(one for one in backup.databases if one.path == path)
-            if not self._still_counts(record, snapshot):
+            if record.compression is not self._settings.compression:
                 continue
             try:
-                deflated = await run_checked(self._where_equal, snapshot, record, backup, known.get(path), abort=abort)
+                earlier = await run_checked(
+                    self._look_at, snapshot, record, backup, _of(record, known.get(path)), abort=abort
+                )
             except SealError:
                 continue  # its key is kept elsewhere, or a passphrase, which costs more to try than it saves
             except Exception as error:  # whatever it is: the full way is open
                 abort.check()
                 await self.distrust([backup], error)
                 continue
-            if deflated is not None:
-                found[snapshot.database.name] = Unchanged(backup=backup, record=record, deflated=deflated)
+            if earlier is not None:
+                found[snapshot.database.name] = earlier
         return found
 
     async def distrust(self, backups: Iterable[Backup], why: Exception) -> None:
@@ -108,25 +119,46 @@ class Comparison:
             and record.method is rule.method
             and timedelta() <= age < rule.holds_for - EARLY
             and record.sqlite_version == snapshot.sqlite_version
-            and record.compression is self._settings.compression
             and record.bytes == snapshot.bytes
             and all(warning.code != Cause.TOO_MANY_TABLES for warning in record.warnings)
         )
 
-    def _where_equal(
+    def _look_at(
         self, snapshot: Snapshot, record: BackedUp, backup: Backup, known: Deflated | None, *, check: Callable[[], None]
-    ) -> DeflatedMember | None:
+    ) -> Earlier | None:
+        counts = self._still_counts(record, snapshot)
+        if not counts and known is None:
+            return None
         with snapshot.file.open("rb") as file:
             header = file.read(_HEADER)
         path = self._store.folder / backup.archive_name
         way = partial(opened_anywhere, keys=self._settings.keys) if backup.sealed else as_it_is
         with opened(path, way) as archive:
             entry = archive.entry(record.name, bytes=record.bytes, compressed_bytes=record.compressed_bytes)
-            if not archive.begins_with(entry, header) or sha256_of(snapshot.file, check=check) != record.sha256:
-                return None
-            if known is not None and (known.sha256, known.crc32) != (record.sha256, entry.crc32):
-                known = None  # it is of another archive; or else this one is damaged, which inflating it shows
-            return archive.deflated(entry, sha256=record.sha256, way=partial(way, path), known=known)
+            if known is not None and known.crc32 != entry.crc32:
+                known = None  # its directory is damaged, which inflating the member shows
+            same = counts and archive.begins_with(entry, header) and _is_the_same(snapshot.file, record, known, check)
+            deflated = archive.deflated(entry, sha256=record.sha256, way=partial(way, path), known=known)
+        if not same and not deflated.has_blocks:
+            return None
+        return Earlier(backup=backup, record=record, deflated=deflated, same=same)
+
+
+def _is_the_same(file: Path, record: BackedUp, known: Deflated | None, check: Callable[[], None]) -> bool:
+    """Compare by SHA-256, and no further than a block that is known to have been another one."""
+    sha256, blocks = hashlib.sha256(), known.blocks if known is not None else ()
+    with file.open("rb", buffering=0) as source:
+        for piece, block in zip_longest(read_over(source, BLOCK), blocks):
+            check()
+            if piece is None or (block is not None and isal_zlib.crc32(piece) != block.crc32):
+                return False
+            sha256.update(piece)
+    return sha256.hexdigest() == record.sha256
+
+
+def _of(record: BackedUp, known: Deflated | None) -> Deflated | None:
+    """Return what is known where it is of this content."""
+    return known if known is not None and known.sha256 == record.sha256 else None
 
 
 def _checked_at(record: BackedUp) -> datetime:
