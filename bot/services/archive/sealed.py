@@ -47,9 +47,9 @@ class SealedOutput:
     async def prove(self, stream: MemberStream) -> str:
         """Return for whom it is sealed, as the file's own header says.
 
-        The file is read from its first byte to its last and opened; every member is inflated out of it and compared
-        with what was read from the snapshots, its directory with what was written, and its bytes with those that were
-        handed over. Memory stays flat. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`.
+        The file is read from its first byte to its last and opened; every member is proven out of it (`ArchiveProof`),
+        its directory compared with what was written, and its bytes with those that were handed over. Memory stays flat.
+        Raises `ArchiveError`, `NoSpaceError`, `AbortedError`.
         """
         await self._part.write(await self._sealing.finish())
         self._part.sync_behind()

@@ -94,7 +94,8 @@ class ArchiveWriter:
         """Bring the databases into the file; called once. `progress` counts their bytes.
 
         Each member's deflated bytes are read back from the file while it is being written, inflated, and compared by
-        length, CRC and SHA-256 with the bytes that were read from the source and compressed.
+        length, CRC and SHA-256 with the bytes that were read from the source and compressed. Those of a member that was
+        taken over whole are not inflated where their SHA-256 is that of bytes that were inflated and compared before.
         """
         sized = await in_thread(self._threads, lambda: [(source, source.size()) for source in sources])
         to_deflate = sum(size for source, size in sized if source.deflated is None)
