@@ -6,6 +6,7 @@ import hashlib
 import io
 import random
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def content_of(size: int, seed: int = 1) -> bytes:
 
 
 async def deflated(
-    sources: list[tuple[str, Path | bytes]], mix: CodecPolicy | None, threads: int = 2
+    sources: Sequence[tuple[str, source.Source]], mix: CodecPolicy | None, threads: int = 2
 ) -> list[tuple[bytes, Content]]:
     found = []
     async with Deflation(mix, abort=Abort(), threads=threads) as deflation:
@@ -126,6 +127,31 @@ async def test_blocks_of_an_earlier_state_make_the_same_content(
         if before[max(0, 64 * number - 16) : 64 * number + 64] == now[max(0, 64 * number - 16) : 64 * number + 64]
     ]
     assert deflation.copied == sum(len(pieces[number]) for number in same)
+
+
+async def test_samples_are_taken_when_something_is_to_be_deflated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not where all blocks are as they were; and in the middle of a file, the reading goes on where it was."""
+    before = content_of(9 * BLOCK + 1)
+    async with Deflation(policy_for(Compression.FAST, 0), abort=Abort()) as deflation:
+        await deflation.feed([("x", before)])
+        earlier = member_of(*await taken(deflation))
+    changed = before[: 5 * BLOCK] + content_of(BLOCK, seed=2) + before[6 * BLOCK :]
+    sampled: list[bytes] = []
+
+    def sizes_of(block: bytes, window: bytes) -> tuple[int, ...]:
+        sampled.append(block)
+        return measured(block, window)
+
+    measured = deflate.sizes_of
+    monkeypatch.setattr(deflate, "sizes_of", sizes_of)
+    for now, samples in ((before, 0), (changed, (9 * BLOCK + 1) >> 20)):
+        (tmp_path / "now").write_bytes(now)
+        ((stream, content),) = await deflated([("x", source.ChangedFile(tmp_path / "now", earlier))], None)
+        assert inflated(stream) == now
+        assert content.sha256 == hashlib.sha256(now).hexdigest()
+        assert len(sampled) == samples
 
 
 async def taken(deflation: Deflation) -> tuple[list[bytes], Content]:
