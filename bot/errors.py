@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from bot.models import NO_REASON, Cause, Reason, SkipReason, because, skip_reason
 from bot.words.causes import mend_of, sentence_of
@@ -178,6 +177,7 @@ def how_to_install(extra: str) -> str:
 def _installed_from() -> str:
     """Return the folder, or the wheel, that this was installed from; empty where it is not known, or gone."""
     from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - as above
+    from urllib.request import url2pathname  # noqa: PLC0415
 
     try:
         told = json.loads(distribution("sqlite-courier").read_text("direct_url.json") or "{}")

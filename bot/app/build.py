@@ -1,6 +1,6 @@
 """Builds every part of the product, bottom up and once.
 
-It stands on what `inventory.py` builds. This file alone may be long: it is one list, in the order in which the parts
+It stands on what `runs.py` builds. This file alone may be long: it is one list, in the order in which the parts
 know one another. A part gets what it needs when it is made; what it has to tell parts that are made after it, it tells
 by `Events`, which are connected here.
 """
@@ -12,14 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from bot.app.destinations import build_routers
 from bot.app.drills import DrillSchedule
 from bot.app.events import Events
 from bot.app.first_backup import FirstBackup
 from bot.app.heartbeat import HeartbeatWriter
-from bot.app.inventory import build_inventory
 from bot.app.planned_runs import PlannedRuns
 from bot.app.restore_announcer import RestoreAnnouncer
+from bot.app.runs import build_runs
 from bot.app.supervision import Supervision
 from bot.app.telegram import Telegram
 from bot.charts.png import can_draw
@@ -27,7 +26,7 @@ from bot.charts.week import weekly_picture
 from bot.clock import Clock, Sleep
 from bot.config.alarms import split_urls
 from bot.config.settings import Settings
-from bot.models import Backup, Recipient, RestorePoint, Volume
+from bot.models import RestorePoint
 from bot.services.alarms.apprise import AppriseTarget
 from bot.services.alarms.chat import ChatAlarms
 from bot.services.alarms.checks import AlarmChecks
@@ -35,24 +34,15 @@ from bot.services.alarms.lifecycle import Listener
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
 from bot.services.alarms.watchdog import Watchdog
-from bot.services.backup.runs import Runs
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Nursery
-from bot.services.contracts.destination import Caption
 from bot.services.contracts.polling import PollingState
-from bot.services.delivery.attempts import Attempts
-from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
-from bot.services.delivery.policy import DeliverySettings
-from bot.services.delivery.recording import RecordingLedger, SilentNoticeSender
-from bot.services.delivery.topics import Topics
 from bot.services.drill.drill import Drills
 from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox, InboxContext
 from bot.services.manager import Courier, Manager
 from bot.services.messages.maintenance import ChatMaintenance
-from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
 from bot.services.people.choices import ADMINS, PLACES
 from bot.services.recovery.document import TOPICS, kept_settings
@@ -60,7 +50,6 @@ from bot.services.recovery.pin import PinKeeper, PinnedWords
 from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.schedule.timetable import Timetable
-from bot.texts.delivery import caption as caption_of
 from bot.texts.notices import KeptTexts, NoticeTexts
 from bot.texts.restore_points import pinned_buttons
 from bot.texts.restore_points import pinned_caption as pinned_caption_of
@@ -149,7 +138,7 @@ def build_service(
     )
 
 
-def _build(  # noqa: PLR0915 - one list of parts
+def _build(
     settings: Settings,
     catalogue: Catalogue,
     store: Store,
@@ -163,57 +152,16 @@ def _build(  # noqa: PLR0915 - one list of parts
     """Build every part from those below it. Without `polling`, nobody polls in this process."""
     texts = NoticeTexts(timezone=settings.timezone, server=settings.server_name)
     telegram = Telegram.over(bot, settings) if bot is not None else Telegram.absent()
-    inventory = build_inventory(
-        settings, catalogue, store, events=events, polling=polling, files=telegram.files, clock=clock
-    )
-    people, alarms, housekeeping, under_way = (
-        inventory.people,
-        inventory.alarms,
-        inventory.housekeeping,
-        inventory.under_way,
-    )
-
-    # --- what people chose, and what is wrong ---
-    preferences = Preferences(
-        settings, catalogue, people, store_folder=store.folder, changed=events.choice_changed, clock=clock
-    )
+    made = build_runs(settings, catalogue, store, telegram, events=events, polling=polling, clock=clock)
+    inventory, runs = made.inventory, made.runs
+    preferences, ledger, notifier = made.preferences, made.ledger, made.notifier
+    people, alarms, under_way = inventory.people, inventory.alarms, inventory.under_way
     timers = Timers(catalogue, telegram.chats, people, clock=clock)
-
-    # --- deliveries ---
-    async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> Caption:
-        followed = (await preferences.of_chat(recipient)).databases
-        read_alone = recipient.is_private or recipient.is_mailbox
-        html = caption_of(backup, volume, settings.timezone, followed, server=settings.server_name, in_full=read_alone)
-        if recipient not in people.admins or not settings.receive or volume.number > 1:
-            return Caption(html=html)  # nobody else's presses are heard
-        from bot.handlers.archives import archive_buttons  # noqa: PLC0415 - it imports aiogram
-
-        return Caption(html=html, buttons=archive_buttons(backup))
-
-    delivery = DeliverySettings(
-        people=people,
-        store_folder=store.folder,
-        volume_bytes=settings.volume_size_mb * 1024 * 1024,
-        attempts=max(settings.retry_attempts, 1),
-        delay=settings.retry_delay,
-        owed=settings.send_owed,
-        hear=settings.receive,
-    )
-    nursery = Nursery(asyncio.sleep)
-    destinations, channels = build_routers(settings, catalogue, telegram, clock=clock)
-    topics = Topics(catalogue, telegram.topics, telegram.messages, name=settings.server)
-    attempts = Attempts(
-        catalogue, destinations, channels, delivery, nursery, topics=topics, caption=caption, clock=clock
-    )
-    ledger = (RecordingLedger if bot is None else Ledger)(attempts, settled=events.delivered_later)
-    notifier = (SilentNoticeSender if bot is None else NoticeSender)(
-        catalogue, channels, delivery, nursery, topics=topics
-    )
     timetable = Timetable(
         catalogue, settings, notifier=notifier, notices=texts, listener=events.schedule_changed, clock=clock
     )
 
-    # --- runs ---
+    # --- restores, and what is sent to be restored ---
     announcer = RestoreAnnouncer(settings, people, catalogue, notifier, under_way=under_way, news=events.news)
     restoring = RestoreContext.of(settings, store, catalogue, clock=clock)
     restores = RestoreSessions(
@@ -224,19 +172,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         listener=announcer,
         files=telegram.files,
     )
-    runs = Runs(
-        settings,
-        catalogue,
-        store,
-        ledger=ledger,
-        preferences=preferences,
-        alarms=alarms,
-        housekeeping=housekeeping,
-        under_way=under_way,
-    )
-    under_way.add(lambda: runs.running)
     under_way.add(lambda: restores.running)
-    under_way.add_settling(restores.settle, trouble=lambda: restores.trouble)
     drills = Drills(catalogue, store, telegram.files, recorded=events.happened, keys=restoring.keys, clock=clock)
     inbox = Inbox(
         InboxContext(
@@ -372,7 +308,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         preferences=preferences,
         alarms=alarms,
         alarm_loop=alarm_loop,
-        housekeeping=housekeeping,
+        housekeeping=inventory.housekeeping,
         drills=drills,
         inbox=inbox,
         pins=pins,

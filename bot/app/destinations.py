@@ -13,7 +13,6 @@ from bot.errors import SettingsError
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.destination import ArchiveDestination, NoticeChannel
 from bot.services.delivery.router import Router
-from bot.texts.mail import MailWords
 
 if TYPE_CHECKING:
     from bot.services.objects.archives import BucketArchives
@@ -46,6 +45,7 @@ def build_routers(
         from bot.services.mail.client import MB, MailClient  # noqa: PLC0415 - an extra
         from bot.services.mail.destination import MailDestination  # noqa: PLC0415
         from bot.services.mail.notices import MailNotices  # noqa: PLC0415
+        from bot.texts.mail import MailWords  # noqa: PLC0415
 
         client = MailClient(mail_server(settings.smtp_url, settings.smtp_password), sender=settings.email_from)
         words = MailWords(

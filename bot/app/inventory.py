@@ -22,6 +22,7 @@ from bot.services.files.locks import RunLock
 from bot.services.files.store import Store
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.people.people import People
+from bot.services.restore.cut_off import CutOffRestores
 from bot.services.retention.housekeeping import Housekeeping
 from bot.services.status.inventory import Inventory
 
@@ -48,6 +49,7 @@ def build_inventory(
     clock: Clock,
 ) -> Inventory:
     """Build what answers from the store and the catalogue; with `files`, this is the process that tells people."""
+    cut_off = CutOffRestores(settings, store, catalogue, clock=clock)
     return Inventory(
         settings=settings,
         people=People(settings, catalogue, changed=events.people_changed, clock=clock),
@@ -61,7 +63,8 @@ def build_inventory(
             clock=clock,
         ),
         housekeeping=Housekeeping(settings, catalogue, store, clock=clock),
-        under_way=RunsUnderWay(RunLock(store.folder, clock=clock), ended=events.happened),
+        under_way=RunsUnderWay(RunLock(store.folder, clock=clock), ended=events.happened, settle=cut_off.settle),
+        cut_off=cut_off,
         polling=polling or PollingState(),
         files=files,
         discover=partial(discover, settings, catalogue),

@@ -25,9 +25,6 @@ from bot.services.manager import Courier
 from bot.services.restore.untold import BY_HAND, CUT_OFF
 from bot.services.status.status import HEARTBEAT_EVERY
 
-TELL_ONCE_WITHIN = 30.0
-"""Seconds that a single command gives the telling of alarms: an endpoint that hangs must not keep it from ending."""
-
 DRAIN_DELIVERIES = 2.0
 """Seconds a shutdown gives the uploads under way; what is not confirmed by then is owed at the next start."""
 
@@ -52,13 +49,6 @@ async def open_courier(
         if changed is not None:
             await tell_of_new_bot(courier.alarms, *changed)
         yield courier
-
-
-async def tell_once(courier: Courier) -> None:
-    """Let the alarms look and tell, for a command that ends after it."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(TELL_ONCE_WITHIN):
-            await courier.alarm_loop.deliver()
 
 
 class Service:
@@ -109,7 +99,7 @@ class Service:
     async def _start(self) -> None:
         parts, courier = self.parts, self.courier
         await courier.people.tidy()
-        await courier.restores.settle()
+        await courier.under_way.settle()
         await courier.restores.settle_confirmed()
         await parts.heartbeat.beat()
         await courier.housekeeping.prune()
@@ -182,7 +172,7 @@ class Service:
         await self.courier.inbox.expire()
         await self.look_for_news()
         await self.courier.restores.sweep()
-        await self.courier.restores.settle()
+        await self.courier.under_way.settle()
         if await CUT_OFF.get(self.courier.catalogue) is not None:  # whoever has put it in order
             self._begin("restores elsewhere", self.parts.announcer.tell_of_others())
         await self.parts.planned.follow()

@@ -14,15 +14,15 @@ from bot.config.settings import Settings
 from bot.errors import TelegramError, how_to_install
 from bot.models import StoredVolume, TokenReport
 from bot.services.catalogue import Catalogue
+from bot.services.contracts.asked import Asked
 from bot.services.contracts.chats import Chats, Files
 from bot.services.contracts.destination import ArchiveDestination, TopicMaker
 from bot.services.contracts.no_telegram import NoTelegram
-from bot.services.doctor.examine import Asked
-from bot.services.messages.maintenance import EditableMessages
-from bot.texts.markup import signed
 
 if TYPE_CHECKING:
     from aiogram import Bot
+
+    from bot.services.messages.maintenance import EditableMessages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class Telegram:
         from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415
         from bot.services.telegram.probe import LISTEN, TokenProbe  # noqa: PLC0415
         from bot.services.telegram.session import DatedSession  # noqa: PLC0415
+        from bot.texts.markup import signed  # noqa: PLC0415
 
         chats, destination = TelegramChat(bot), TelegramDestination(bot)
         return cls(

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from bot.app.inventory import open_inventory
 from bot.cli import output
 from bot.config.settings import Settings
+from bot.services.restore.cut_off import CutOffRestores
 from bot.services.status.inventory import Inventory
 
 
@@ -18,11 +19,11 @@ async def opened(settings: Settings, *, reading: bool = False, say: bool = True)
         output.warn(f"There is no folder {settings.backup_dir} (BACKUP_DIR).")
     async with open_inventory(settings, reading=reading) as inventory:
         if say:
-            await warn_of_cut_off(inventory)
+            await warn_of_cut_off(inventory.cut_off)
         yield inventory
 
 
-async def warn_of_cut_off(inventory: Inventory) -> None:
+async def warn_of_cut_off(restores: CutOffRestores) -> None:
     """Print what restores that were cut off have left."""
-    for sentence in await inventory.cut_off_restores():
+    for sentence in await restores.said():
         output.warn(sentence)

@@ -13,9 +13,10 @@ from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.backup.runs import Runs
 from bot.services.catalogue import ALL, Catalogue
+from bot.services.contracts.asked import Asked
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
-from bot.services.doctor.examine import Asked, examine
+from bot.services.doctor.examine import examine
 from bot.services.drill.drill import Drills
 from bot.services.files.locks import ServiceLock
 from bot.services.files.store import Store

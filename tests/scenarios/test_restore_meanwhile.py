@@ -290,8 +290,8 @@ async def test_a_restore_journal_that_can_not_be_read_stands_in_the_status(town:
     status = await opened(town.ann, "Database Backup", "Backup Status")
     assert "unknown whether a restore was cut off" in status.text
     (town.settings.backup_dir / "restore.json").unlink()
-    assert await town.service.courier.restores.settle() is None
-    assert town.service.courier.restores.trouble == ""
+    await town.service.courier.under_way.settle()
+    assert await town.service.courier.manager.cut_off.said() == ()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

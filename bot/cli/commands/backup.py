@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import output
-from bot.cli.backing_up import back_up_and_pin, opened_courier
+from bot.cli.backing_up import back_up, back_up_and_tell, opened_courier, opened_runs
 from bot.cli.backup_output import Names, called, print_run
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config.settings import Settings
@@ -101,8 +101,11 @@ async def _back_up_once(
                 await stack.enter_async_context(ServiceLock(settings.backup_dir))
             except InstanceError:
                 left_to_service = True
-        delivers = deliver and not left_to_service
-        courier = await stack.enter_async_context(opened_courier(settings, deliver=delivers))
-        result = await back_up_and_pin(courier, delivers=delivers, report=report)
-        statuses = await courier.catalogue.recipients.statuses([one.recipient for one in result.deliveries])
+        if deliver and not left_to_service:
+            courier = await stack.enter_async_context(opened_courier(settings))
+            result, catalogue = await back_up_and_tell(courier, report), courier.catalogue
+        else:
+            parts = await stack.enter_async_context(opened_runs(settings))
+            result, catalogue = await back_up(parts.runs, report), parts.inventory.catalogue
+        statuses = await catalogue.recipients.statuses([one.recipient for one in result.deliveries])
         return result, names_of(statuses), left_to_service

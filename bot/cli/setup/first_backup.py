@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cli import output
-from bot.cli.backing_up import back_up_and_pin, opened_courier
+from bot.cli.backing_up import back_up_and_tell, opened_courier
 from bot.cli.setup.answers import Draft
 from bot.cli.setup.people import admins_of
 from bot.cli.setup.token import bot_of
@@ -45,11 +45,7 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> No
 
     if key is not None:
         settings = settings.model_copy(update={"age_identity_file": key})
-    async with (
-        ServiceLock(settings.backup_dir),
-        bot_of(draft) as bot,
-        opened_courier(settings, deliver=True) as courier,
-    ):
+    async with ServiceLock(settings.backup_dir), bot_of(draft) as bot, opened_courier(settings) as courier:
         for recipient, name in draft.names.items():
             await courier.catalogue.recipients.set_name(recipient, name)
         phones = _Phones(TelegramNotices(bot), admins_of(draft), settings)
@@ -60,7 +56,7 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> No
                 phones.progress = progress
 
             async with beside(phones.follow()):
-                result = await back_up_and_pin(courier, delivers=True, report=report)
+                result = await back_up_and_tell(courier, report)
         await phones.say(runs.result(result.backup, result.deliveries, utc_now(), settings.timezone, draft.names))
         _say_what_it_is(result, draft.names, settings)
         output.tell("Fetching it back …")

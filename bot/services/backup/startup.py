@@ -21,7 +21,7 @@ from bot.services.files.locks import RunLock
 from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import sweep_private_folders
 from bot.services.files.store import Store, can_write
-from bot.services.restore.cut_off import may_be_cut_off
+from bot.services.restore.cut_off import CutOffRestores
 from bot.services.retention.inventory import take_stock
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
@@ -63,7 +63,7 @@ async def open_store(
             if rebuilt is not None:
                 _tell_of_rebuild(rebuilt)
             await _tidy(store, catalogue, settings.keys)
-            await _settle_restores(store, catalogue, settings, clock)
+            await CutOffRestores(settings, store, catalogue, clock=clock).settle()
         elif there:
             await _adopt_strays(store, catalogue, settings.keys)
         if there or not aside:
@@ -103,20 +103,6 @@ async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
             await _adopt_strays(store, catalogue, keys)
     except BusyError:
         return  # what looks like a leftover belongs to the run of another process
-
-
-async def _settle_restores(store: Store, catalogue: Catalogue, settings: Settings, clock: Clock) -> None:
-    """Put in order what a cut-off restore has left; who can't be helped here is told of by `cut_off_restores`."""
-    if not await asyncio.to_thread(may_be_cut_off, store):
-        await sweep_private_folders(store.work)
-        return
-    from bot.services.restore.context import RestoreContext  # noqa: PLC0415 - a command that has only to look at it
-    from bot.services.restore.pending import pending_restore  # noqa: PLC0415
-
-    try:
-        await pending_restore(RestoreContext.of(settings, store, catalogue, clock=clock))
-    except (CourierError, OSError) as error:
-        logger.error("a restore may have been cut off: {}", error)
 
 
 async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from bot.config.cron import DRILLS_OFF
 from bot.config.settings import Settings
-from bot.models import Examination, Examined, Status, TokenReport
+from bot.models import Examination, Examined, Status
+from bot.services.contracts.asked import Asked
 from bot.services.contracts.destination import ArchiveDestination
 from bot.services.delivery.router import Router
 from bot.services.doctor import chats, service, sources, surroundings
@@ -19,17 +18,6 @@ from bot.services.host.accounts import me
 from bot.services.host.planning import writable_folders
 from bot.services.people.people import People
 from bot.services.snapshot.databases import Discovery
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What is asked of Telegram: about the token, with or without listening for another poller, and of the clock.
-
-    `ahead` is by how much ours is ahead, None until Telegram has answered.
-    """
-
-    token: Callable[[bool], Awaitable[TokenReport]]
-    ahead: Callable[[], timedelta | None]
 
 
 async def examine(

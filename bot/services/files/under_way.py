@@ -11,31 +11,17 @@ from bot.services.files.locks import RunLock
 class RunsUnderWay:
     """At most one at a time. Whoever makes runs here is added by the composition, before anything runs."""
 
-    def __init__(self, lock: RunLock, *, ended: Callable[[], None]) -> None:
-        """`ended` is called after every backup, whatever became of it."""
-        self.lock, self.ended = lock, ended
+    def __init__(self, lock: RunLock, *, ended: Callable[[], None], settle: Callable[[], Awaitable[object]]) -> None:
+        """`ended` is called after every backup, whatever became of it.
+
+        `settle` puts in order what runs that were cut off have left; it is to be called before each run.
+        """
+        self.lock, self.ended, self.settle = lock, ended, settle
         self._here: list[Callable[[], RunInProgress | None]] = []
-        self._settling: list[Callable[[], Awaitable[object]]] = []
-        self._troubles: list[Callable[[], str]] = []
 
     def add(self, running: Callable[[], RunInProgress | None]) -> None:
         """Ask this, too, for the run in this process."""
         self._here.append(running)
-
-    def add_settling(self, settle: Callable[[], Awaitable[object]], trouble: Callable[[], str]) -> None:
-        """Let this put in order what a run that was cut off has left; `trouble` says why it can't."""
-        self._settling.append(settle)
-        self._troubles.append(trouble)
-
-    async def settle(self) -> None:
-        """Put in order, before a run, what runs that were cut off have left."""
-        for settle in self._settling:
-            await settle()
-
-    @property
-    def troubles(self) -> tuple[str, ...]:
-        """Why what was cut off can't be put in order; empty where it can."""
-        return tuple(filter(None, (trouble() for trouble in self._troubles)))
 
     @property
     def here(self) -> RunInProgress | None:

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from loguru import logger
 
-from bot.errors import BusyError, CourierError, NotFoundError, RestoreRefusedError
-from bot.models import PendingRestore, ReportRestore, RestoreResult, RunInProgress
+from bot.errors import BusyError, NotFoundError, RestoreRefusedError
+from bot.models import ReportRestore, RestoreResult, RunInProgress
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.tickets import Tickets
 from bot.services.contracts.chats import Files
@@ -18,7 +18,6 @@ from bot.services.files.locks import what_runs
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.restore.context import Prepared, RestoreContext
 from bot.services.restore.journal import RestoreJournal
-from bot.services.restore.pending import pending_restore
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.targets import Configured
 from bot.services.restore_chat.archives import nowhere, open_archive
@@ -61,8 +60,6 @@ class RestoreSessions:
         """
         self.context = context
         self.offers = Offers(context.clock)
-        self.trouble = ""
-        """Why it can't be known whether a restore was cut off; it stands in the status then."""
         self._patterns, self._discover, self._files = patterns, discover, files
         self._under_way = under_way
         self._choices = Tickets[RestoreChoice](context.clock, most=_MOST_CHOICES, prefix="c")
@@ -259,21 +256,8 @@ class RestoreSessions:
 
     # --- what recurs, and the end ------------------------------------------------------------------------------
 
-    async def settle(self) -> PendingRestore | None:
-        """Put in order what a restore that was cut off has left, here or in another process; see `pending_restore`."""
-        try:
-            pending = await pending_restore(self.context)
-        except (CourierError, OSError) as error:
-            trouble = f"{error.sentence} {error.hint}".strip() if isinstance(error, CourierError) else str(error)
-            if trouble != self.trouble:
-                logger.error("a restore may have been cut off: {}", trouble)
-            self.trouble = trouble
-            return None
-        self.trouble = ""
-        return pending
-
     async def settle_confirmed(self) -> None:
-        """At the start of the service, after `settle`: see to a confirmed restore whose end nobody was told."""
+        """At the start of the service, with what was cut off in order: see to a restore whose end nobody was told."""
         await settle_confirmed(self.context)
 
     async def sweep(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -18,7 +17,7 @@ from bot.services.files.store import Store
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.messages.timers import timer_warnings
 from bot.services.people.people import People
-from bot.services.restore.cut_off import cut_off_restores
+from bot.services.restore.cut_off import CutOffRestores
 from bot.services.retention.housekeeping import Housekeeping
 from bot.services.retention.inventory import archive_warnings
 from bot.services.schedule.plan import read_plan
@@ -40,6 +39,7 @@ class Inventory:
     alarms: Alarms
     housekeeping: Housekeeping
     under_way: RunsUnderWay
+    cut_off: CutOffRestores
     polling: PollingState
     files: Files | None
     discover: Callable[[], Awaitable[Discovery]]
@@ -66,7 +66,7 @@ class Inventory:
             ),
         )
         alarms = await self.alarms.open_alarms()  # also those that a full disk can't take
-        return replace(status, alarms=alarms, cut_off=await self.cut_off_restores())
+        return replace(status, alarms=alarms, cut_off=await self.cut_off.said())
 
     async def _without_a_name(self) -> tuple[str, ...]:
         """Warn where other servers share the bot, and no message says that it is from this one."""
@@ -74,11 +74,6 @@ class Inventory:
         if not others:
             return ()
         return (f"This bot serves {', '.join(others[:3])} too: set SERVER_NAME, and messages say which are from here.",)
-
-    async def cut_off_restores(self) -> tuple[str, ...]:
-        """What is to be said of restores that were cut off, and of those of which that is not known."""
-        said = await asyncio.to_thread(cut_off_restores, self.store, self.clock(), self.settings.timezone)
-        return tuple(dict.fromkeys((*said, *self.under_way.troubles)))
 
     async def history(self, page: int, per_page: int = 8) -> BackupPage:
         """Page `page` of all runs, newest first; a page past the end shows the last one."""
