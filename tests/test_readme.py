@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__, errors
-from bot.cli.main import COMMANDS as COMMAND_LINE
+from bot.cli.application import COMMANDS as COMMAND_LINE
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

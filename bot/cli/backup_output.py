@@ -1,9 +1,8 @@
-"""Prints backups: the list, one in detail, a run, what was verified or pruned."""
+"""Prints backups: the list, one in detail, a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,6 @@ from rich.markup import escape
 
 from bot.cli.output import complain, print_table, say, say_styled, tell, warn
 from bot.clock import clock_time, date_time, utc_now, zone_name
-from bot.errors import CourierError
 from bot.models import (
     BackedUp,
     Backup,
@@ -22,16 +20,12 @@ from bot.models import (
     Recipient,
     RestorePoint,
     RunResult,
-    Status,
     Verdict,
 )
 from bot.services.catalogue.newest import is_ahead
-from bot.services.retention.plan import Decision
-from bot.texts import status as status_texts
 from bot.texts.backups import asked_by, state_words, who
 from bot.texts.markup import one_line, plain, plain_names
 from bot.texts.measures import count, human_size
-from bot.texts.restore_points import drill_lines
 from bot.words.causes import in_full, sentence_of
 from bot.words.failures import UNOPENED, why_failed
 from bot.words.outcomes import reason_words
@@ -176,8 +170,10 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
         say(f"… and {len(more)} more{checked} (--all shows them)")
     _print_earlier_checks(backup, timezone)
     _print_remarks(backup)
-    for drill in details.drills[:1]:
-        say(plain(drill_lines((drill,), timezone)[0]))
+    if details.drills:
+        from bot.texts.restore_points import drill_lines  # noqa: PLC0415 - it knows other screens, and only this asks it
+
+        say(plain(drill_lines(details.drills[:1], timezone)[0]))
     for delivery in details.deliveries:
         when = f", {date_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
         _print_delivery(delivery, names, when)
@@ -252,47 +248,3 @@ def print_run(result: RunResult, names: Names, *, left_to_service: bool) -> None
         return
     for delivery in result.deliveries:
         _print_delivery(delivery, names)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """What came of verifying one archive: what was restored from it, or its fault and the error."""
-
-    archive: str
-    restored: str = ""
-    fault: str = ""
-    error: CourierError | None = None
-
-    def as_data(self) -> dict[str, str | bool]:
-        """Return what scripts are told."""
-        return {
-            "archive": self.archive, "ok": self.error is None, "fault": self.fault, "restored": self.restored,
-        }  # fmt: skip
-
-
-def print_verified(rows: Sequence[Verified]) -> None:
-    if not rows:
-        say("No archives on the disk.")
-    for row in rows:
-        if row.error is None:
-            tell(f"✓ {row.archive}: {row.restored}")
-        else:
-            complain("✗", f"{row.archive}: {row.fault}")
-
-
-def print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
-    if not decisions:
-        say("Nothing to delete." if not dry_run else "No archives on the disk.")
-        return
-
-    def row(decision: Decision) -> tuple[str, ...]:
-        verb = "keep" if decision.keep else "would delete" if dry_run else "deleted"
-        style = "green" if decision.keep else "yellow"
-        return f"[{style}]{verb}[/]", escape(decision.backup.archive_name), escape(decision.why)
-
-    print_table(("", "archive", "why"), map(row, decisions))
-
-
-def print_status(status: Status, timezone: ZoneInfo) -> None:
-    """Print the same screen as the chat's Backup Status."""
-    tell(plain(status_texts.status(status, timezone)))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from bot.cli.application import app
 from bot.cli.commands.doctor import examined
-from bot.cli.main import app
 from bot.models import Condition, Examination
 from tests.world.databases import make_database
 from tests.world.service import settings_for, town_in

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.main import COMMANDS, app
+from bot.cli.application import COMMANDS, app
 from tests.world.processes import ROOT
 from tests.world.shell import Shell
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli.main import app
+from bot.cli.application import app
 from bot.errors import CourierError, NotFoundError, RestoreRefusedError
 from tests.world.databases import change, make_database, rows_in, write_env
 from tests.world.shell import Shell

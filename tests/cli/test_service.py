@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.app.service import Service
-from bot.cli.main import app
+from bot.cli.application import app
 from bot.config.settings import Settings
 from bot.errors import AbortedError, MachineError, NotFoundError, SettingsError
 from bot.services.host import machine

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli.main import app
+from bot.cli.application import app
 from bot.models import OutcomeCode, Reason, Recipient
 from bot.words.outcomes import reason_words
 from tests.world.clock import until

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from bot.cli import output
-from bot.cli.backup_output import print_decisions
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
+from bot.services.retention.plan import Decision
 
 EXAMPLES = ("sqlite-courier prune --dry-run", "sqlite-courier prune")
 
@@ -26,6 +28,19 @@ def command(
     async def work() -> None:
         async with opened(settings, reading=dry_run) as inventory:
             decisions = await inventory.housekeeping.plan_prune() if dry_run else await inventory.housekeeping.prune()
-        output.print_result(decisions, json=json, printed=lambda: print_decisions(decisions, dry_run=dry_run))
+        output.print_result(decisions, json=json, printed=lambda: _print_decisions(decisions, dry_run=dry_run))
 
     asyncio.run(work())
+
+
+def _print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
+    if not decisions:
+        output.say("Nothing to delete." if not dry_run else "No archives on the disk.")
+        return
+
+    def row(decision: Decision) -> tuple[str, ...]:
+        verb = "keep" if decision.keep else "would delete" if dry_run else "deleted"
+        style = "green" if decision.keep else "yellow"
+        return f"[{style}]{verb}[/]", escape(decision.backup.archive_name), escape(decision.why)
+
+    output.print_table(("", "archive", "why"), map(row, decisions))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 import typer
 
 from bot.cli import output
-from bot.cli.backup_output import print_status
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
-from bot.models import Condition
+from bot.models import Condition, Status
 from bot.services.status.verdict import condition_of
+from bot.texts import status as status_texts
+from bot.texts.markup import plain
 
 EXAMPLES = ("sqlite-courier status", "sqlite-courier status --json")
 
@@ -28,3 +30,8 @@ def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
 
     if not asyncio.run(work()):
         raise typer.Exit(1)
+
+
+def print_status(status: Status, timezone: ZoneInfo) -> None:
+    """Print the same screen as the chat's Backup Status."""
+    output.tell(plain(status_texts.status(status, timezone)))

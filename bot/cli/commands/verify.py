@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from bot.cli import output
-from bot.cli.backup_output import Verified, print_verified
 from bot.cli.identity import Identity, keys_of, offered
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
@@ -30,6 +31,22 @@ EXAMPLES = (
     "sqlite-courier verify latest",
     "sqlite-courier verify database_backup_20260713_050000.zip",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What came of verifying one archive: what was restored from it, or its fault and the error."""
+
+    archive: str
+    restored: str = ""
+    fault: str = ""
+    error: CourierError | None = None
+
+    def as_data(self) -> dict[str, str | bool]:
+        """Return what scripts are told."""
+        return {
+            "archive": self.archive, "ok": self.error is None, "fault": self.fault, "restored": self.restored,
+        }  # fmt: skip
 
 
 def command(
@@ -56,7 +73,7 @@ def command(
             drills = Drills(inventory.catalogue, inventory.store, keys=await offered(sealed, keys, ask=not json))
             for source in sources:
                 rows.append(await _verify(inventory, drills, source, sealed=source.files[0] in sealed, quiet=json))
-        output.print_result([row.as_data() for row in rows], json=json, printed=lambda: print_verified(rows))
+        output.print_result([row.as_data() for row in rows], json=json, printed=lambda: _print_verified(rows))
         if failures := [row.error for row in rows if row.error is not None]:
             sys.exit(failures[0].exit_code)
 
@@ -105,3 +122,13 @@ async def _compare(source: RestoreSource, *, quiet: bool) -> str:
             raise
         return "The archive itself is not as it was written; its content is judged."
     return ""
+
+
+def _print_verified(rows: Sequence[Verified]) -> None:
+    if not rows:
+        output.say("No archives on the disk.")
+    for row in rows:
+        if row.error is None:
+            output.tell(f"✓ {row.archive}: {row.restored}")
+        else:
+            output.complain("✗", f"{row.archive}: {row.fault}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli.backup_output import print_status
+from bot.cli.commands.status import print_status
 from bot.models import (
     Alarm,
     BackupState,
