@@ -15,7 +15,7 @@ from bot.config.settings import Settings
 from bot.errors import BusyError, CatalogueError, CourierError, SealError
 from bot.models import Trigger
 from bot.services.archive.manifest import read_manifest
-from bot.services.catalogue import ALL, CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
+from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.catalogue.private_copy import copy_catalogue
 from bot.services.files.locks import RunLock
 from bot.services.files.private_file import sha256_of
@@ -111,7 +111,7 @@ async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:
     Killed between the renaming of an archive and its row, a run leaves such a one; a person may have put one back.
     Sealed ones that no key here opens are kept without being proven, until a start that has the key.
     """
-    known = {backup.archive_name: backup for backup in await catalogue.backups.select(limit=ALL, on_disk_only=True)}
+    known = {archive.archive_name: archive for archive in await catalogue.archives.on_disk()}
     for path in await store.archives():
         if path.name in known and not known[path.name].unopened:
             continue

@@ -1,5 +1,6 @@
 """The catalogue: the SQLite file in which backups, deliveries and settings made in chat are recorded."""
 
+from bot.services.catalogue.archives import StoredArchive
 from bot.services.catalogue.backups import ALL
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.events import Event

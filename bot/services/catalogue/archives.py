@@ -7,17 +7,36 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from bot.models import SAFETY_KEPT, Backup, BackupState, DeliveryReason, Reason, Trigger
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.databases import learn_names
+from bot.services.catalogue.values import as_reason
 from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
 _STORES = "store faults"
 _GRACE = timedelta(days=7)  # that a safety copy has at least, when it is found
+
+
+class StoredArchive(NamedTuple):
+    """What is compared with the disk of a backup's archive; `faulty_file` is the state of its file that was bad."""
+
+    id: int
+    archive_name: str
+    archive_bytes: int
+    archive_sha256: str
+    sealed: str
+    fault: Reason
+    faulty_file: str
+
+    @property
+    def unopened(self) -> bool:
+        """Whether it is sealed, and no key here has opened it yet."""
+        return bool(self.sealed) and not self.archive_sha256
 
 
 class ArchiveTable(BackupRows):
@@ -133,10 +152,10 @@ class ArchiveTable(BackupRows):
         return True
 
     @reading
-    async def faulty_files(self) -> dict[int, str]:
-        """Return by id which state of the file of a damaged archive was found so."""
-        rows = await self._db.rows("SELECT id, faulty_file FROM backups WHERE on_disk = 1 AND fault <> ''")
-        return {row["id"]: row["faulty_file"] for row in rows}
+    async def on_disk(self) -> tuple[StoredArchive, ...]:
+        """Return what is believed to lie on the disk, newest first."""
+        rows = await self._db.rows(f"SELECT {', '.join(StoredArchive._fields)} FROM backups WHERE on_disk {BY_TIME}")
+        return tuple(StoredArchive(*row)._replace(fault=as_reason(row["fault"])) for row in rows)
 
     @reading
     async def faulty(self) -> tuple[Backup, ...]:

@@ -12,7 +12,7 @@ from functools import cache
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from bot.models import AUTO_TOPIC, Reason, Recipient
+from bot.models import AUTO_TOPIC, NO_REASON, Reason, Recipient
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def as_recipient(address: str) -> Recipient:
 
 def as_reason(column: str) -> Reason:
     """Return a reason from its column, `["slow down", ["seconds", 30]]`; empty where there is none."""
-    return _reason_of(json.loads(column or '[""]'))
+    return _reason_of(json.loads(column)) if column else NO_REASON
 
 
 def _reason_of(item: list[Any]) -> Reason:
@@ -94,7 +94,14 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
     if get_origin(hint) in (tuple, frozenset):
         kind, each = get_origin(hint), get_args(hint)[0]
         item_of = _reason_of if each is Reason else getattr(each, "_make", tuple)  # a named tuple's own
-        return lambda text: kind(item_of(item) if isinstance(item, list) else item for item in json.loads(text))
+        empty = kind()
+
+        def items(text: str) -> Any:
+            if text == "[]":
+                return empty
+            return kind(item_of(item) if isinstance(item, list) else item for item in json.loads(text))
+
+        return items
     if hint is datetime:
         return as_time
     if hint is Recipient:

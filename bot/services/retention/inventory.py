@@ -10,7 +10,7 @@ from loguru import logger
 from bot.clock import date_time
 from bot.errors import CourierError
 from bot.models import Backup, Cause, Reason, because
-from bot.services.catalogue import ALL, Catalogue
+from bot.services.catalogue import Catalogue, StoredArchive
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import ArchiveFile, Store
 from bot.words.causes import sentence_of
@@ -26,21 +26,20 @@ async def take_stock(store: Store, catalogue: Catalogue) -> None:
     that was found damaged stays so as long as its file is the one that was found; another one in its place is read in
     full. Raises `ArchiveError` where the folder can't be read, and what the catalogue raises.
     """
-    believed = await catalogue.backups.select(limit=ALL, on_disk_only=True)
+    believed = await catalogue.archives.on_disk()
     files = await store.files()  # after the rows: a file is there before its row, and goes before it
-    faulty_files = await catalogue.archives.faulty_files()
-    for backup in believed:
-        file = files.get(backup.archive_name)
+    for archive in believed:
+        file = files.get(archive.archive_name)
         if file is None:
-            if await catalogue.archives.mark_gone(backup.id, Reason(Cause.ARCHIVE_GONE)):
-                logger.error("the archive of backup {}, {}, is gone from the disk", backup.id, backup.archive_name)
-        elif backup.fault and faulty_files.get(backup.id) == file.state:
+            if await catalogue.archives.mark_gone(archive.id, Reason(Cause.ARCHIVE_GONE)):
+                logger.error("the archive of backup {}, {}, is gone from the disk", archive.id, archive.archive_name)
+        elif archive.fault and archive.faulty_file == file.state:
             continue
-        elif backup.archive_bytes != file.bytes:
-            cut = because(Cause.ARCHIVE_CUT, bytes=file.bytes, written=backup.archive_bytes)
-            await _record(catalogue, backup, cut, file)
-        elif backup.fault:
-            await _read_again(store, catalogue, backup, file)
+        elif archive.archive_bytes != file.bytes:
+            cut = because(Cause.ARCHIVE_CUT, bytes=file.bytes, written=archive.archive_bytes)
+            await _record(catalogue, archive, cut, file)
+        elif archive.fault:
+            await _read_again(store, catalogue, archive, file)
 
 
 async def record_fault(store: Store, catalogue: Catalogue, backup: Backup, error: CourierError | None = None) -> None:
@@ -94,19 +93,19 @@ def ahead_words(backup: Backup) -> str:
     return f"Backup {backup.id} is dated in the future ({at}): a wrong clock made it, and it counts as the oldest."
 
 
-async def _record(catalogue: Catalogue, backup: Backup, fault: Reason, file: ArchiveFile) -> None:
+async def _record(catalogue: Catalogue, backup: Backup | StoredArchive, fault: Reason, file: ArchiveFile) -> None:
     await catalogue.archives.set_fault(backup.id, fault, file.state)
     logger.error("the archive of backup {}, {}, is damaged: {}", backup.id, backup.archive_name, sentence_of(fault))
 
 
-async def _read_again(store: Store, catalogue: Catalogue, backup: Backup, file: ArchiveFile) -> None:
+async def _read_again(store: Store, catalogue: Catalogue, archive: StoredArchive, file: ArchiveFile) -> None:
     try:
-        sha256 = await asyncio.to_thread(sha256_of, store.folder / backup.archive_name)
+        sha256 = await asyncio.to_thread(sha256_of, store.folder / archive.archive_name)
     except OSError as error:
-        logger.error("{} can't be read: {}", backup.archive_name, error.strerror or error)
+        logger.error("{} can't be read: {}", archive.archive_name, error.strerror or error)
         return
-    if sha256 == backup.archive_sha256:
-        await catalogue.archives.clear_fault(backup.id)
-        logger.warning("the archive of backup {}, {}, is whole again", backup.id, backup.archive_name)
+    if sha256 == archive.archive_sha256:
+        await catalogue.archives.clear_fault(archive.id)
+        logger.warning("the archive of backup {}, {}, is whole again", archive.id, archive.archive_name)
     else:
-        await _record(catalogue, backup, backup.fault, file)
+        await _record(catalogue, archive, archive.fault, file)
