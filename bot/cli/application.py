@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from bot import __version__
 from bot.cli import output
 from bot.cli.help import HELP, Command, Formatter, Group
-from bot.services.concurrency.memory import uncollected
+from bot.services.concurrency.memory import collect_from_now
 
 # A module of bot.cli.commands each, whose function `command`, or application `commands`, says the rest; `--help` reads
 # only this.
@@ -52,8 +52,8 @@ class CommandGroup(TyperGroup):
         """Return the command, its module imported now; None where there is none of that name."""
         if cmd_name not in self.commands:
             return None
-        with uncollected():
-            module = import_module(f"bot.cli.commands.{cmd_name}")
+        module = import_module(f"bot.cli.commands.{cmd_name}")
+        collect_from_now()
         if hasattr(module, "commands"):
             group = typer.main.get_group(module.commands)
             assert isinstance(group, Group)  # noqa: S101 - it says so itself

@@ -45,8 +45,13 @@ def uncollected() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
-        gc.enable()
+        collect_from_now()
+
+
+def collect_from_now() -> None:
+    """Let the garbage collector work, and leave alone what was made until now."""
+    gc.freeze()
+    gc.enable()
 
 
 def give_memory_back() -> None:
