@@ -81,10 +81,8 @@ def _open_files(log_dir: Path, level: str, undo: ExitStack) -> None:
         if not log_dir.is_dir():
             log_dir.parent.mkdir(parents=True, exist_ok=True)
             log_dir.mkdir(mode=0o700, exist_ok=True)
-        for scheduler in (False, True):
-            file = _LogFile(journal_file(log_dir, scheduler=scheduler))
-            wanted = (lambda record: bool(record["extra"].get("scheduler"))) if scheduler else None
-            undo.callback(logger.remove, logger.add(file, level=level, format=_FILE_FORMAT, filter=wanted))
+        files = _LogFiles(*(_LogFile(journal_file(log_dir, scheduler=each)) for each in (False, True)))
+        undo.callback(logger.remove, logger.add(files, level=level, format=_FILE_FORMAT))
     except OSError as error:
         fault = f"LOG_DIR is {str(log_dir)!r}, which can't be written ({error.strerror}): name a folder that can be."
         raise SettingsError((fault,)) from None
@@ -131,6 +129,22 @@ class _LogFile:
     def stop(self) -> None:
         with suppress(OSError):  # what could not be written before
             self._file.stop()
+
+
+class _LogFiles:
+    """Both log files in one sink: loguru takes 3 ms to add one, and formats each entry for each."""
+
+    def __init__(self, everything: _LogFile, scheduler: _LogFile) -> None:
+        self._everything, self._scheduler = everything, scheduler
+
+    def write(self, message: Message) -> None:
+        self._everything.write(message)
+        if message.record["extra"].get("scheduler"):
+            self._scheduler.write(message)
+
+    def stop(self) -> None:
+        self._everything.stop()
+        self._scheduler.stop()
 
 
 class _Rotation:
