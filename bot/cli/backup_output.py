@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from rich.markup import escape
-
-from bot.cli.output import complain, print_table, say, say_styled, tell, warn
+from bot.cli.output import Styled, complain, print_table, say, tell, warn
 from bot.clock import clock_time, date_time, utc_now, zone_name
 from bot.models import (
     BackedUp,
@@ -52,12 +50,12 @@ def _times(timezone: ZoneInfo) -> str:
     return f"Times in {zone}." if zone.endswith("UTC") else f"Times in {zone}; archives are named by UTC."
 
 
-def _state(backup: Backup) -> str:
+def _state(backup: Backup) -> Styled:
     """Return the state in a word for people: what is amiss with one that is not whole."""
     word = str(backup.state)
     if backup.state is BackupState.PARTIAL:
         word = "incomplete" if backup.skipped else "not to all"
-    return f"[{_STATE_STYLE[backup.state]}]{word}[/]"
+    return Styled(_STATE_STYLE[backup.state], word)
 
 
 def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[int, str]) -> None:
@@ -67,7 +65,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
         return
     now = utc_now()
 
-    def row(backup: Backup) -> tuple[str, ...]:
+    def row(backup: Backup) -> tuple[str | Styled, ...]:
         named = backup.proven or backup.sealed
         where = "damaged" if backup.damaged else "gone" if backup.gone else "" if backup.on_disk else "not on disk"
         remarks = (
@@ -91,7 +89,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
             _state(backup),
             "?" if backup.unopened else _counts(backup),
             human_size(backup.archive_bytes) if backup.archive_name else "—",
-            escape("\n".join(filter(None, remarks))),
+            "\n".join(filter(None, remarks)),
         )
 
     print_table((">id", "time", "state", ">dbs", ">size", "archive"), map(row, backups))
@@ -116,7 +114,7 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
         shown = plain_names(held, 4) if held != above else ""
         rows.append((
             _minute(point.at, timezone), _counts(point), human_size(point.bytes), str(len(point.volumes)),
-            escape("\n".join(filter(None, (point.archive, shown)))),
+            "\n".join(filter(None, (point.archive, shown))),
         ))  # fmt: skip
         above = held
     print_table(("time", ">dbs", ">size", ">volumes", "archive"), rows)
@@ -130,10 +128,10 @@ MOST = 20
 def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most: int | None) -> None:
     """Print one backup; `names` are those of the recipients. Of more than `most` databases the sound ones are cut."""
     backup = details.backup
-    state = escape(plain(state_words(backup, details.deliveries, names)))
-    asked = escape(plain(asked_by(backup.trigger, backup.requested_by)))
+    state = plain(state_words(backup, details.deliveries, names))
+    asked = plain(asked_by(backup.trigger, backup.requested_by))
     style, when = _STATE_STYLE[backup.state], date_time(backup.started_at, timezone)
-    say_styled(f"[bold]Backup {backup.id}[/]  [{style}]{state}[/]  {when}, {asked}")
+    say(Styled("bold", f"Backup {backup.id}"), "  ", Styled(style, state), f"  {when}, {asked}")
     if backup.proven:
         where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"
         say(f"{backup.archive_name}  {human_size(backup.archive_bytes)}  {where}")
@@ -155,12 +153,12 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
     if ranked:
         rows = (
             (
-                escape(entry.name),
+                entry.name,
                 human_size(entry.bytes),
                 human_size(entry.compressed_bytes),
                 str(entry.verdict),
                 _rows(entry),
-                escape(one_line(entry.path)),
+                one_line(entry.path),
             )
             for entry in ranked[:most]
         )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from enum import Enum
-from functools import cache
 from io import TextIOWrapper
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+import typer
 
 from bot.errors import CourierError
 from bot.models import (
@@ -36,26 +38,19 @@ from bot.words.outcomes import reason_words
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-    from rich.console import Console
     from rich.progress import TaskID
 
 _LABEL = 40
 
 
-@cache
-def out() -> Console:
-    """Standard output; rich, which takes 2 MB, is imported by whoever prints."""
-    from rich.console import Console  # noqa: PLC0415
+class Styled(NamedTuple):
+    """Words as a terminal shows them, plain elsewhere: in a colour, by its name, `bold` or `dim`."""
 
-    return Console(highlight=False)
+    style: str
+    words: str
 
 
-@cache
-def err() -> Console:
-    """Standard error."""
-    from rich.console import Console  # noqa: PLC0415
-
-    return Console(stderr=True, highlight=False)
+Part = str | Styled
 
 
 def prepare() -> None:
@@ -70,26 +65,52 @@ def harmless(words: str) -> str:
     return "".join(sign if sign.isprintable() or sign in "\t\n" else "\N{REPLACEMENT CHARACTER}" for sign in words)
 
 
-def say(line: str) -> None:
-    out().print(harmless(line), markup=False, soft_wrap=True)
-
-
-def say_styled(line: str) -> None:
-    """Print a line of rich's markup, in which what comes from outside is escaped."""
-    out().print(harmless(line), soft_wrap=True)
+def say(*parts: Part) -> None:
+    """Print a line, in parts where some of it is styled."""
+    _print(sys.stdout, *parts)
 
 
 def tell(sentence: str) -> None:
     """Print a sentence, on a terminal broken between its words; a path or a link stays whole."""
-    out().print(_broken(sentence, out()), markup=False, soft_wrap=True)
+    say(_broken(sentence, sys.stdout))
 
 
-def _broken(sentence: str, console: Console) -> str:
+def shows_colours() -> bool:
+    """Tell whether a terminal is to show colours; NO_COLOR says everywhere that it is not (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+def width() -> int:
+    """Return the columns of the terminal, be it only read from or told of errors; 80 where there is none."""
+    if (columns := os.environ.get("COLUMNS", "")).isdecimal():
+        return int(columns)
+    for stream in (0, 1, 2):
+        with suppress(OSError):
+            return os.get_terminal_size(stream).columns or 80
+    return 80
+
+
+def _print(stream: TextIO, *parts: Part) -> None:
+    typer.echo("".join(map(_shown, parts)), file=stream, color=None if shows_colours() else False)
+
+
+def _shown(part: Part) -> str:
+    if isinstance(part, str):
+        return harmless(part)
+    style, words = part
+    named = {style: True} if style in ("bold", "dim") else {"fg": style}
+    return typer.style(harmless(words), **named)
+
+
+def _words_of(part: Part) -> str:
+    return harmless(part if isinstance(part, str) else part.words)
+
+
+def _broken(sentence: str, stream: TextIO) -> str:
     """Break a sentence for a terminal; one column stays free, as some signs take two."""
-    sentence = harmless(sentence)
-    if not console.is_terminal:
+    if not stream.isatty():
         return sentence
-    return "\n".join(part for line in sentence.split("\n") for part in _words(line, console.width - 1))
+    return "\n".join(part for line in sentence.split("\n") for part in _words(line, width() - 1))
 
 
 def warn(line: str) -> None:
@@ -110,10 +131,8 @@ def print_error(error: CourierError) -> None:
 
 
 def _remark(style: str, what: str, line: str) -> None:
-    from rich.markup import escape  # noqa: PLC0415
-
-    rest = _broken(f"{what} {line}", err()).removeprefix(what)
-    err().print(f"[{style}]{escape(what)}[/]{escape(rest)}", soft_wrap=True)
+    rest = _broken(f"{what} {line}", sys.stderr).removeprefix(what)
+    _print(sys.stderr, Styled(style, what), rest)
 
 
 def print_result(value: object, *, json: bool, printed: Callable[[], None]) -> None:
@@ -124,31 +143,29 @@ def print_result(value: object, *, json: bool, printed: Callable[[], None]) -> N
         printed()
 
 
-def print_table(titles: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print rows of markup under their titles; a column whose title begins with `>` is right-aligned.
+def print_table(titles: Sequence[str], rows: Iterable[Iterable[Part]]) -> None:
+    """Print rows under their titles; a column whose title begins with `>` is right-aligned.
 
     Only the last column is folded where the terminal is too narrow, between words: no name is ever broken.
     """
-    from rich.text import Text  # noqa: PLC0415
+    from rich.cells import cell_len  # noqa: PLC0415 - how wide a sign is shown
 
-    names = [Text(title.lstrip(">"), style="bold") for title in titles]
-    table = [names, *([Text.from_markup(harmless(cell)) for cell in row] for row in rows)]
-    widths = [max(cell.cell_len for cell in column) for column in zip(*table, strict=True)][:-1]
-    longest = max(Text(word).cell_len for row in table for word in row[-1].plain.split() or ("",))
-    gap = 2 if sum(widths) + 2 * len(widths) + longest <= out().width else 1
+    table: list[list[Part]] = [[Styled("bold", title.lstrip(">")) for title in titles], *(list(row) for row in rows)]
+    widths = [max(cell_len(_words_of(cell)) for cell in column) for column in zip(*table, strict=True)][:-1]
+    longest = max(cell_len(word) for row in table for word in _words_of(row[-1]).split() or ("",))
+    gap = 2 if sum(widths) + 2 * len(widths) + longest <= width() else 1
     start = sum(widths) + gap * len(widths)
     for *cells, last in table:
-        line = Text()
-        for cell, width, title in zip(cells, widths, titles, strict=False):
-            free = " " * (width - cell.cell_len)
-            line.append(free if title.startswith(">") else "")
-            line.append_text(cell)
-            line.append(("" if title.startswith(">") else free) + " " * gap)
-        parts = [part for each in last.plain.split("\n") for part in _words(each, max(out().width - start, longest))]
-        line.append(parts[0], style=last.style)
-        out().print(line, soft_wrap=True)
-        for part in parts[1:]:
-            say(" " * start + part)
+        line: list[Part] = []
+        for cell, most, title in zip(cells, widths, titles, strict=False):
+            free = " " * (most - cell_len(_words_of(cell)))
+            line += (free, cell) if title.startswith(">") else (cell, free)
+            line.append(" " * gap)
+        room = max(width() - start, longest)
+        first, *more = (part for each in _words_of(last).split("\n") for part in _words(each, room))
+        say(*line, first if isinstance(last, str) else Styled(last.style, first))
+        for part in more:
+            say(" " * start, part)
 
 
 def _words(line: str, width: int) -> list[str]:
@@ -235,9 +252,10 @@ def byte_progress(*, quiet: bool, label: str) -> Iterator[Callable[[int, int], N
 @contextmanager
 def _bars(*, quiet: bool) -> Iterator[Callable[[str, str, int, int], None]]:
     """Give a function that moves the bar of a key: its label, how much is done, and of how much."""
-    if quiet or not err().is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield lambda _key, _label, _done, _total: None
         return
+    from rich.console import Console  # noqa: PLC0415 - what takes 2 MB is imported where something moves
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
     from rich.progress import Progress as Bars  # noqa: PLC0415
 
@@ -246,7 +264,7 @@ def _bars(*, quiet: bool) -> Iterator[Callable[[str, str, int, int], None]]:
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
-        console=err(),
+        console=Console(stderr=True),
         transient=True,
     ) as bars:
         tasks: dict[str, TaskID] = {}

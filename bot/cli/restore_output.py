@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from zoneinfo import ZoneInfo
 
-from rich.markup import escape
-
 from bot.cli import output
 from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, RestoreResult
 from bot.texts import restore_plan, restoring
@@ -50,8 +48,8 @@ def _rows(change: DatabaseChange) -> str:
 
 
 def _print_change(change: DatabaseChange) -> None:
-    target = escape(one_line(str(change.target)))
-    output.say_styled(f"[bold]{escape(change.name)}[/] → {target}  ({restore_plan.method(change)})")
+    target = one_line(str(change.target))
+    output.say(output.Styled("bold", change.name), f" → {target}  ({restore_plan.method(change)})")
     now, then = change.now, change.then
     if now is not None:
         output.say(f"  size {human_size(now.bytes)} → {human_size(then.bytes)}")
@@ -77,7 +75,7 @@ def _print_change(change: DatabaseChange) -> None:
     if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
         output.say(f"  {change.in_use_means}")
     for lost in change.lost:
-        output.say_styled(f"  [red]{escape(one_line(loss_words(lost)))} will be lost[/]")
+        output.say("  ", output.Styled("red", f"{one_line(loss_words(lost))} will be lost"))
 
 
 def _count(rows: int | None) -> str:

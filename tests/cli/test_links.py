@@ -5,9 +5,7 @@ import sys
 
 import pytest
 import segno
-from rich.console import Console
 
-from bot.cli import output
 from bot.cli.setup.links import show_link
 
 LINK = f"https://t.me/{'a' * 32}?startgroup={'x' * 16}"  # the longest
@@ -15,10 +13,23 @@ DARK = [[bool(module) for module in row] for row in segno.make(LINK, error="l", 
 BLOCKS = {" ": (False, False), "▀": (True, False), "▄": (False, True), "█": (True, True)}
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, *, width: int = 80, encoding: str = "utf-8", **console: object) -> list[str]:
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    terminal: bool = True,
+    width: int = 80,
+    encoding: str = "utf-8",
+    without_colours: str = "",
+) -> list[str]:
+    file = (Terminal if terminal else io.TextIOWrapper)(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", file)
-    monkeypatch.setattr(output, "out", lambda: Console(file=file, width=width, highlight=False, **console))  # type: ignore[arg-type]
+    for name, value in {"COLUMNS": str(width), "NO_COLOR": without_colours, "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
     show_link(LINK, "Open this:")
     file.seek(0)
     lines = file.read().splitlines()
@@ -37,27 +48,27 @@ def halves(lines: list[str], *, light: bool) -> list[list[bool]]:
 
 
 def test_black_on_white_whatever_the_colours_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = shown(monkeypatch, force_terminal=True, color_system="truecolor")
-    begin, end = "\x1b[38;2;0;0;0;48;2;255;255;255m", "\x1b[0m"
+    lines = shown(monkeypatch)
+    begin, end = "\x1b[30m\x1b[107m", "\x1b[0m"
     assert all(line.startswith(begin) and line.endswith(end) for line in lines)
     assert halves([line.removeprefix(begin).removesuffix(end) for line in lines], light=False) == DARK
 
 
 def test_without_colours_the_light_modules_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that it is right on a dark terminal; no more than 80 columns."""
-    lines = shown(monkeypatch, force_terminal=True, no_color=True)
+    lines = shown(monkeypatch, without_colours="1")
     assert halves(lines, light=True) == DARK
     assert max(map(len, lines)) <= 80
 
 
 def test_without_block_characters_number_signs_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = shown(monkeypatch, force_terminal=True, no_color=True, encoding="ascii")
+    lines = shown(monkeypatch, without_colours="1", encoding="ascii")
     assert [[line[at : at + 2] != "##" for at in range(0, 2 * len(DARK), 2)] for line in lines] == DARK
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.parametrize("console", [{}, {"force_terminal": True, "width": 30}])
+@pytest.mark.parametrize(("terminal", "width"), [(False, 80), (True, 30)])
 def test_piped_or_too_narrow_there_is_the_link_alone(
-    monkeypatch: pytest.MonkeyPatch, console: dict[str, object]
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, width: int
 ) -> None:
-    assert shown(monkeypatch, **console) == []  # type: ignore[arg-type]
+    assert shown(monkeypatch, terminal=terminal, width=width) == []

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from bot.cli import output
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json
@@ -162,9 +161,7 @@ def _print(
     output.say(f"\nSettings, read from {env_file.absolute()}:" if env_file.exists() else "\nSettings:")
     rows = settings.effective()
     shown = rows if everything else [row for row in rows if row[2] != "default"]
-    output.print_table(
-        ("setting", "from", "value"), [(name, source, escape(one_line(value))) for name, value, source in shown]
-    )
+    output.print_table(("setting", "from", "value"), [(name, source, one_line(value)) for name, value, source in shown])
     if len(shown) < len(rows):
         output.say(f"{len(rows) - len(shown)} more have their default: --all shows them.")
     _print_chosen({name: source for name, _, source in rows}, plan, people)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from bot.cli import output
 from bot.cli.opening import opened
@@ -38,9 +37,9 @@ def _print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
         output.say("Nothing to delete." if not dry_run else "No archives on the disk.")
         return
 
-    def row(decision: Decision) -> tuple[str, ...]:
+    def row(decision: Decision) -> tuple[output.Part, ...]:
         verb = "keep" if decision.keep else "would delete" if dry_run else "deleted"
         style = "green" if decision.keep else "yellow"
-        return f"[{style}]{verb}[/]", escape(decision.backup.archive_name), escape(decision.why)
+        return output.Styled(style, verb), decision.backup.archive_name, decision.why
 
     output.print_table(("", "archive", "why"), map(row, decisions))

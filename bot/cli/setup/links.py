@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
-from rich.text import Text
+import typer
 
 from bot.cli import output
 
@@ -16,13 +15,13 @@ _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (Tru
 def show_link(link: str, what: str) -> None:
     """Print `what` the link is for, its QR code where there is room for one, and the link itself in a line."""
     output.tell(what)
-    if output.out().is_terminal:
+    if sys.stdout.isatty():
         for line in _drawn(link):
-            output.out().print(line, soft_wrap=True)
+            typer.echo(line, file=sys.stdout)
     output.say(f"  {link}")
 
 
-def _drawn(link: str) -> Sequence[Text | str]:
+def _drawn(link: str) -> list[str]:
     """Return the lines of the code, none where the terminal is too narrow.
 
     With colours it is black on white, whatever the terminal's own are. Without, the light modules are drawn, which is
@@ -33,17 +32,16 @@ def _drawn(link: str) -> Sequence[Text | str]:
 
     code = segno.make(link, error="l", micro=False, boost_error=False)
     rows = [[bool(module) for module in row] for row in code.matrix_iter(border=_QUIET)]
-    colours = output.out().color_system is not None and not output.out().no_color
     if not _blocks():
         drawn = ["".join("  " if module else "##" for module in row) for row in rows]
-        return drawn if len(rows) * 2 <= output.out().width else []
-    if len(rows) > output.out().width:
+        return drawn if len(rows) * 2 <= output.width() else []
+    if len(rows) > output.width():
         return []
     if len(rows) % 2:
         rows.append([False] * len(rows))
     pairs = [list(zip(upper, lower, strict=True)) for upper, lower in zip(rows[::2], rows[1::2], strict=True)]
-    if colours:
-        return [Text("".join(_HALVES[pair] for pair in row), style="#000000 on #ffffff") for row in pairs]
+    if output.shows_colours():
+        return [typer.style("".join(_HALVES[pair] for pair in row), fg="black", bg="bright_white") for row in pairs]
     return ["".join(_HALVES[not up, not down] for up, down in row) for row in pairs]
 
 
