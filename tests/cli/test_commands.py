@@ -175,6 +175,19 @@ def test_config_shows_what_a_path_hides_on_one_line(tmp_path: Path) -> None:
     assert "\u202e" not in said
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes no links without a right to")
+def test_a_folder_that_nobody_can_look_into_is_said(tmp_path: Path) -> None:
+    """Neither whether the database is there nor whether it is a folder can be told, by `config` as by a run."""
+    (tmp_path / "share").symlink_to("x" * 300)  # the system refuses it also to root: the name is too long
+    sources = [make_database(tmp_path / "one.db"), tmp_path / "share" / "two.db"]
+    nowhere = {"BOT_TOKEN": "7000000001:" + "A" * 35, "TELEGRAM_API": "http://127.0.0.1:9"}
+    write_env(tmp_path, sources, ADMIN_IDS="11", **nowhere)
+    shell = Shell(tmp_path)
+    assert f"{sources[1]} can't be looked at" in shell("config").stderr
+    assert "two.db" in shell.refused(6, "backup", "--no-deliver")
+    assert "can't be looked at" in shell("doctor").stdout
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_no_name_gives_orders_to_the_terminal(tmp_path: Path) -> None:
     """Files are named by whoever may write beside a database, tables by whoever made an archive that was brought."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
@@ -206,7 +207,8 @@ def _print_chosen(sources: Mapping[str, str], plan: SchedulePlan, people: Lists)
 
 def _require_no_folder(found: Discovery) -> None:
     """Raise `SettingsError` where DATABASES names a folder: none of its files is backed up by that."""
-    folders = [missing.database.path for missing in found.missing if missing.database.path.is_dir()]
+    paths = (missing.database.path for missing in found.missing)
+    folders = [path for path in paths if os.path.isdir(path)]  # noqa: PTH112 - False where nobody may look
     if folders:
         raise SettingsError(
             tuple(f"DATABASES names {folder}, which is a folder." for folder in folders),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import NothingToBackUpError
@@ -29,7 +27,7 @@ from bot.services.alarms.lifecycle import AlarmCheck
 from bot.services.alarms.shrinking import keep_baseline
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead
-from bot.services.files.space import SPARE_BYTES
+from bot.services.files.space import SPARE_BYTES, disk_usage
 from bot.services.files.store import Store
 from bot.services.people.people import People
 from bot.services.schedule.staleness import is_why, too_old_at
@@ -53,14 +51,6 @@ FREE_ENOUGH = 5 << 30
 
 FIGURES = 2
 """Significant figures of bytes: an alarm is not to change its words at every file that is written."""
-
-
-def disk_usage(folder: Path) -> tuple[int, int]:
-    """Return free and all bytes of the disk that a folder is on; of its parent's, where there is no such folder."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    usage = shutil.disk_usage(folder)
-    return usage.free, usage.total
 
 
 class AlarmChecks:

@@ -97,9 +97,11 @@ class CatalogueConnection:
             return await settled(self._put_back())
 
     async def _put_back(self) -> tuple[Path, ...] | None:
-        if self._closed or self.opened is None or await asyncio.to_thread(self.opened.is_kept):
+        if self._closed or self.opened is None:
             return None
         with explained(self.path):
+            if await asyncio.to_thread(self.opened.is_kept):
+                return None
             new = await asyncio.to_thread(begin_anew, self.path)
             await self.execute("VACUUM INTO ?", str(new))
             set_aside = await asyncio.to_thread(put_in_place, new, self.path, self.clock())

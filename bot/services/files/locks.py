@@ -137,14 +137,14 @@ class _Lock:
             return Holder()
 
     def _look(self) -> Holder | None:
-        if not self._file.exists():
-            return None
         probe = FileLock(self._file, mode=0o600, thread_local=False)
         try:
+            if not self._file.exists():
+                return None
             probe.acquire(timeout=0)
         except Timeout:
             return self._read()
-        except OSError:  # another user's; nothing can be said
+        except OSError:  # another user's, or a folder that nobody can look into; nothing can be said
             return None
         probe.release()
         return None
@@ -163,9 +163,10 @@ class ServiceLock(_Lock):
     async def renew(self) -> None:
         """Lock the file anew where somebody has deleted it: a lock without a name keeps nobody out.
 
-        Raises what `acquire` does, where another process was quicker.
+        Where it can't be locked now, the next call tries again. Raises what `acquire` does, where another process was
+        quicker.
         """
-        if self.held and await asyncio.to_thread(self._inode_there) != self._inode:
+        if not self.held or await asyncio.to_thread(self._inode_there) != self._inode:
             await self.release()
             await self.acquire()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,14 @@ SPARE_BYTES = 16 << 20
 FREE_SOME = "Free some space, or set SNAPSHOT_DIR to a folder on another disk."
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+
+
+def disk_usage(folder: Path) -> tuple[int, int]:
+    """Return free and all bytes of the disk that a folder is on; of its parent's, where there is no such folder."""
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - False where nobody may look
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    return usage.free, usage.total
 
 
 def require_space(folder: Path, needed: int, what: str, *, hint: str = FREE_SOME) -> None:

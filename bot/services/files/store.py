@@ -179,8 +179,8 @@ class Store:
         await asyncio.to_thread(self._delete, name)
 
     async def size(self) -> int:
-        """Return the bytes that the archives take."""
-        return await asyncio.to_thread(lambda: sum(archive.stat().st_size for archive in list_archives(self.folder)))
+        """Return the bytes that the archives take. Raises `ArchiveError` where the folder can't be read."""
+        return sum(file.bytes for file in (await self.files()).values())
 
     def _files(self) -> dict[str, ArchiveFile]:
         found = {}
@@ -225,6 +225,9 @@ def _entries(folder: Path) -> tuple[os.DirEntry[str], ...]:
             return tuple(entries)
     except FileNotFoundError:
         return ()
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise ArchiveError.because(Cause.FOLDER_NOT_READ, folder=folder, said=said) from error
 
 
 def is_plain_name(name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 from bot.models import Backup, Health, Reachability, Status
 from bot.services.contracts.destination import ArchiveDestination, Outcome
 from bot.services.delivery.router import Router
+from bot.services.files.space import disk_usage
 from bot.services.files.store import Store
 
 ROUND_TRIP_WITHIN = 10.0
@@ -33,7 +33,7 @@ async def measure_health(
 
     `round_trip` gives the seconds to Telegram and back.
     """
-    disk = await asyncio.to_thread(shutil.disk_usage, store.folder)
+    free, total = await asyncio.to_thread(disk_usage, store.folder)
     # What lies elsewhere is asked also while Telegram does not answer; what the ledger remembers is said of the chats.
     known = [
         Reachability(recipient=entry.recipient, name=entry.name, trouble=entry.parked_reason)
@@ -47,11 +47,11 @@ async def measure_health(
     found = {one.recipient: one for one in (*chats, *await elsewhere)}
     return Health(
         status=status,
-        disk_free=disk.free,
-        disk_total=disk.total,
+        disk_free=free,
+        disk_total=total,
         store_bytes=await store.size(),
         store_count=len(archives),
-        days_until_full=days_until_full(archives, free=disk.free, now=status.now, max_count=max_count),
+        days_until_full=days_until_full(archives, free=free, now=status.now, max_count=max_count),
         recipients=tuple(found[one.recipient] for one in known),
         round_trip=seconds,
         telegram_trouble=trouble,
