@@ -64,6 +64,7 @@ class Service:
         self._jobs = Nursery()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._seen_version = -1
+        self._out_of_place = ""  # why the catalogue can't be put back: said once, until it is for another cause
 
     @classmethod
     @asynccontextmanager
@@ -160,8 +161,11 @@ class Service:
         except InstanceError:
             raise
         except CourierError as error:
-            logger.error("the catalogue can't be put back into its place: {}", error.sentence)
+            if error.sentence != self._out_of_place:
+                logger.error("the catalogue can't be put back into its place: {}", error.sentence)
+            self._out_of_place = error.sentence
             return
+        self._out_of_place = ""
         if set_aside is not None:
             path = self.courier.catalogue.path
             logger.error("the catalogue {} was deleted or replaced; it is back, with all that it held", path)

@@ -96,7 +96,8 @@ async def ask_to_change(
         label, act = "↩️ Yes, back to .env", Act.RESET
     else:
         one = await people_screens.find(callback_data)
-        question = words.ask_removal(one, admin=section is Section.ADMINS)
+        receives = people_screens.people.receives_anyway(one.recipient)
+        question = words.ask_removal(one, admin=section is Section.ADMINS, receives=receives)
         label, act = "🗑 Yes, remove", Act.REMOVE
     yes = callback_data.model_copy(update={"act": act})
     await press.draw(Screen(question, buttons.sure(label, yes, section)))

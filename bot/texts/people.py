@@ -86,13 +86,13 @@ def ask_topic(called: str) -> str:
     )
 
 
-def ask_removal(one: RecipientStatus, *, admin: bool) -> str:
-    """Return the question before somebody, or a chat, is taken out."""
+def ask_removal(one: RecipientStatus, *, admin: bool, receives: bool = False) -> str:
+    """Return the question before somebody, or a chat, is taken out; an admin's chat may `receive` all the same."""
     if admin:
-        return (
-            f"🗑 <b>Remove {_called(one)} from the admins?</b>\nFrom that moment on they get no answer any more,"
-            " and no alarms. What was sent to their chat stays there."
-        )
+        after = "they get no answer any more" + ("" if receives else ", and no alarms")
+        still = "Backups and alarms still go to their chat, until you take it out of “Where backups go” too."
+        stays = still if receives else "What was sent to their chat stays there."
+        return f"🗑 <b>Remove {_called(one)} from the admins?</b>\nFrom that moment on {after}. {stays}"
     return f"🗑 <b>Send no more backups to {_called(one)}?</b>\nWhat was sent there stays there."
 
 

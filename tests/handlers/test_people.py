@@ -82,6 +82,22 @@ async def test_who_is_removed_is_heard_no_more_and_the_last_one_stays(town: Town
     assert {"removed an admin", "reset ADMIN_IDS"} <= set(actions)
 
 
+async def test_who_is_removed_and_is_a_place_too_is_said_to_go_on_receiving(tmp_path: Path) -> None:
+    """DELIVER_TO names chats, whoever is an admin: backups and alarms go there as to any other."""
+    async with town_in(tmp_path, DELIVER_TO="12,11,-1001") as town:
+        sure = await pressed(town.ann, "🗑 Ben", await admins_of(town), "from the admins?")
+        assert "no alarms" not in sure.text
+        assert (
+            "Backups and alarms still go to their chat, until you take it out of “Where backups go” too." in sure.text
+        )
+        await pressed(town.ann, "🗑 Yes, remove", sure, "Changed here by")
+        await town.back_up()
+        await until_archives(town, town.ben)
+    async with town_in(tmp_path / "other") as town:
+        sure = await pressed(town.ann, "🗑 Ben", await admins_of(town), "from the admins?")
+        assert sure.text.endswith("no answer any more, and no alarms. What was sent to their chat stays there.")
+
+
 async def test_a_group_is_picked_and_taken_out_again(town: Town) -> None:
     """Only groups that the bot is in are offered; a line there says so, and its backups stop with a yes."""
     group = town.api.add_group(-100500, members=[town.ann, town.ben])

@@ -56,6 +56,11 @@ class Lists:
         """Admins who were added in the chat, and may have yet to press Start."""
         return frozenset(map(as_recipient, self._choices[ADMINS].added))
 
+    def receives_anyway(self, admin: Recipient) -> bool:
+        """Tell whether backups go to an admin's chat because it is named as a place, and not for being an admin's."""
+        named = () if self._follows_admins else self._base(PLACES)
+        return admin in self.chats and admin.address in (*named, *self._choices[PLACES].added)
+
     def choice(self, setting: str) -> ListChoice:
         """Return what was chosen in the chat over a setting."""
         return self._choices[setting]
@@ -71,8 +76,11 @@ class Lists:
 
     def _base(self, setting: str) -> tuple[str, ...]:
         """What the settings say. Without DELIVER_TO those are the admins as they are now."""
-        admins = tuple(Recipient(chat_id=admin) for admin in self._settings.admin_ids)
         if setting == ADMINS:
-            return tuple(admin.address for admin in admins)
-        chats = self._settings.deliver_to
-        return tuple(chat.address for chat in (self.admins if chats == admins else chats))
+            return tuple(Recipient(chat_id=admin).address for admin in self._settings.admin_ids)
+        return tuple(chat.address for chat in (self.admins if self._follows_admins else self._settings.deliver_to))
+
+    @property
+    def _follows_admins(self) -> bool:
+        """Whether DELIVER_TO names nobody, or just the admins."""
+        return self._settings.deliver_to == tuple(Recipient(chat_id=admin) for admin in self._settings.admin_ids)
