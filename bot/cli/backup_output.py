@@ -179,13 +179,13 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
 
 
 def _print_earlier_checks(backup: Backup, timezone: ZoneInfo) -> None:
-    """Print when that was checked which has not changed by a byte since."""
-    earlier: dict[datetime, list[str]] = {}
-    for entry in backup.databases:
-        if entry.checked_at is not None:
-            earlier.setdefault(entry.checked_at, []).append(entry.name)
-    for at, which in sorted(earlier.items()):
-        say(f"checked {date_time(at, timezone)}, unchanged since: {plain_names(which, 2)}")
+    """Print when that was checked which has not changed by a byte since; what one run checked in a minute is a line."""
+    earlier: dict[str, list[str]] = {}
+    checked = [(one.checked_at, one.name) for one in backup.databases if one.checked_at is not None]
+    for at, name in sorted(checked, key=lambda one: one[0]):
+        earlier.setdefault(date_time(at, timezone), []).append(name)
+    for when, which in earlier.items():
+        say(f"checked {when}, unchanged since: {plain_names(which, 2)}")
 
 
 def _rows(entry: BackedUp) -> str:

@@ -45,6 +45,16 @@ def test_backup_list_show_and_verify(shell: Shell) -> None:
         assert listed["archive_name"] in shell.said(*command) or command[0] == "backup"
 
 
+def test_what_one_run_has_checked_is_one_line(shell: Shell) -> None:
+    """Each database is checked at an instant of its own: two hundred lines that say the same minute say nothing."""
+    for _ in range(2):
+        shell.json("backup", "--no-deliver")
+    lines = [line for line in shell.said("show", "latest").splitlines() if line.startswith("checked ")]
+    minutes = [line.partition(", unchanged since: ")[0] for line in lines]
+    assert minutes
+    assert len(minutes) == len(set(minutes)), lines
+
+
 def test_a_flipped_byte_is_found(shell: Shell) -> None:
     """`verify` names the archive that is not what was written, and exits with 9."""
     made = shell.json("backup", "--no-deliver")
