@@ -11,12 +11,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from loguru import logger
 
 from bot.journal.redaction import redact
 from bot.journal.writer import close_journal
 
 pytest_plugins = ["tests.world.fixtures"]
+
+settings.register_profile("unhurried", deadline=None)  # what else the machine does must fail no property
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -114,7 +114,7 @@ def points(count: int) -> tuple[RestorePoint, ...]:
 
 
 @pytest.mark.parametrize("phase", list(UploadPhase))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(name=st.text(max_size=300), many=st.integers(0, 400))
 def test_every_message_fits_and_is_whole(phase: UploadPhase, name: str, many: int) -> None:
     """However many files of whatever names: within Telegram's limit, and every tag closed."""

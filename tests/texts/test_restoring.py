@@ -137,7 +137,7 @@ def test_what_is_in_the_way_stands_first_and_nothing_can_be_confirmed() -> None:
     assert "confirm until" not in seen
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     databases=st.integers(1, 80),
     tables=st.integers(0, 80),

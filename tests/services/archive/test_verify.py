@@ -68,7 +68,7 @@ async def test_another_archive_under_the_same_name_is_found(tmp_path: Path) -> N
     await refused(written.path, "not the archive that was written", "0" * 64)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), from_end=st.booleans())
 async def test_every_flipped_bit_is_found(place: float, bit: int, from_end: bool, good: bytes, tmp_path: Path) -> None:
     """One bit anywhere (half of the tries in directory and manifest) makes the archive a damaged one.
@@ -103,7 +103,7 @@ async def test_every_bit_of_the_records_counts(good: bytes, tmp_path: Path) -> N
         await refused(path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), data=st.binary(min_size=1, max_size=30), cut=st.integers(0, 50))
 async def test_cut_and_stuffed_archives_are_found(
     place: float, data: bytes, cut: int, good: bytes, tmp_path: Path
@@ -204,7 +204,7 @@ async def test_a_directory_of_gigabytes_is_not_read(tmp_path: Path) -> None:
     await refused(path, "no readable ZIP directory")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=200), tail=st.booleans())
 async def test_any_file_at_all_is_answered_with_a_sentence(
     data: bytes, tail: bool, good: bytes, tmp_path: Path

@@ -189,7 +189,7 @@ async def test_small_archives_are_smaller_than_zip_6_makes_them(
     assert archive.bytes <= (tmp_path / "stock.zip").stat().st_size
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     contents=st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\"), min_size=1, max_size=40),

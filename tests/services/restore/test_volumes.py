@@ -47,7 +47,7 @@ def cut(folder: Path, data: bytes, size: int, names: list[str] | None = None) ->
     return paths
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), parts=st.integers(2, 9), named=st.booleans())
 def test_any_order_and_any_names_give_the_archive_back(archive: bytes, seed: int, parts: int, named: bool) -> None:
     """Shuffled volumes with names that say nothing, or lie, are put in order by their content."""
@@ -61,7 +61,7 @@ def test_any_order_and_any_names_give_the_archive_back(archive: bytes, seed: int
         assert b"".join(path.read_bytes() for path in arrange_volumes(paths)) == archive
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), parts=st.integers(2, 8))
 def test_a_missing_volume_is_named(archive: bytes, seed: int, parts: int) -> None:
     """Whichever volume is left out, the sentence tells its number."""
@@ -142,7 +142,7 @@ async def what_is_taken(path: Path, room: Path) -> set[str]:
         return set()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(flip=st.booleans(), where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_no_flipped_bit_or_truncation_reaches_a_database(archive: bytes, flip: bool, where: float, bit: int) -> None:
     """Of an archive with one bit changed, or cut short anywhere, a database is what was backed up, or is refused."""

@@ -64,7 +64,7 @@ async def test_any_size_comes_back_with_its_checksums(compression: Compression, 
         assert (plain.bytes, plain.crc32, plain.sha256) == (len(content), zlib.crc32(content), sha256)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(st.tuples(st.binary(max_size=50), st.integers(1, 400)), max_size=8),
     block=st.sampled_from([1, 2, 100, 4096]),
