@@ -65,7 +65,7 @@ async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tm
         for _ in range(2):
             with pytest.raises(CourierError) as refused:
                 await town.back_up()
-            assert "not enough disk space" in refused.value.sentence.lower()
+            assert ("not enough disk space" if leave else "the disk is full") in refused.value.sentence.lower()
         assert [path.name for path in store.glob("*database_backup*")] == [whole.name]
         assert list((store / ".work").iterdir()) == []
         assert whole.read_bytes() == content

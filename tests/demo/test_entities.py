@@ -3,7 +3,7 @@
 import html
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.demo.stand_in.entities import (
@@ -74,14 +74,12 @@ def test_bad_markup_is_refused_in_the_servers_words(source: str, error: str) -> 
     assert str(caught.value) == error
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_escaped_text_comes_back_unchanged(text: str) -> None:
     """What html.escape made safe is shown as it was."""
     assert parse_html(html.escape(text, quote=False)).text == text
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     """No input breaks the parser in another way, and entities stay inside the text."""
