@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import shutil
@@ -20,6 +21,7 @@ from bot.config.folders import own_folders
 from bot.config.settings import Settings
 from bot.models import Examined
 from bot.services.doctor.parts import good, look, wrong
+from bot.services.files.space import is_full
 
 _CORE = ("aiogram", "aiohttp", "isal")
 _EXTRAS = ("cryptography", "pyrage", "obstore", "aiosmtplib", "apprise", "aiohttp-socks")
@@ -82,8 +84,9 @@ def _folder(setting: str, folder: Path, needed: int) -> Examined:
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if there != folder and not os.access(there, os.W_OK | os.X_OK):
         return wrong("folder", about, "is not there, and can't be made by this user", f"Make it: mkdir -p {folder}.")
-    if there == folder and (fault := _unwritable(folder)):
-        return wrong("folder", about, f"can't be written: {fault}", "Give it to the user of the service: chown.")
+    if there == folder and (error := _unwritable(folder)):
+        mend = "Free some space." if is_full(error) else _WRITABLE.get(error.errno or 0, _OWNED)
+        return wrong("folder", about, f"can't be written: {error.strerror or error}", mend)
     free = shutil.disk_usage(there).free
     room = f"{_size(free)} free"
     if needed > free:
@@ -94,13 +97,17 @@ def _folder(setting: str, folder: Path, needed: int) -> Examined:
     return good("folder", about, f"can be written, {room}" if there == folder else f"will be made, {room}")
 
 
-def _unwritable(folder: Path) -> str:
-    """Return why no file can be made in a folder; empty where one was made, and is gone again."""
+_OWNED = "Give it to the user of the service: chown."
+_WRITABLE = {errno.EROFS: "Mount it writable, or name a folder on another disk."}
+
+
+def _unwritable(folder: Path) -> OSError | None:
+    """Return why no file can be made in a folder; None where one was made, and is gone again."""
     try:
         with tempfile.TemporaryFile(dir=folder):
-            return ""
+            return None
     except OSError as error:
-        return error.strerror or str(error)
+        return error
 
 
 def _size(count: int) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from bot.config.settings import Settings
 from bot.models import Condition, Examination, Examined
 from bot.services.doctor.surroundings import folders
 from tests.world.databases import make_database
+from tests.world.full_disk import small_disk
 from tests.world.service import Town, town_in
 from tests.world.snapshots import NOBODY, as_nobody, in_process
 
@@ -91,6 +94,17 @@ async def test_a_run_that_would_not_fit_is_told_before(town: Town) -> None:
     backups, logs = folders(town.settings, database_bytes=[1 << 60], archive_bytes=0)
     assert (backups.condition, "has no room for the next run" in backups.said) == (Condition.WRONG, True)
     assert logs.condition is Condition.GOOD
+
+
+def test_a_folder_on_a_disk_that_is_mounted_read_only_is_not_to_be_given_to_anybody(tmp_path: Path) -> None:
+    """No owner could write there."""
+    with small_disk(tmp_path / "disk", 20) as disk:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk.folder)], check=True)
+        settings = Settings(backup_dir=disk.folder, log_dir=tmp_path / "logs")
+        backups, _ = folders(settings, database_bytes=[], archive_bytes=0)
+    assert (backups.said, backups.mend) == (
+        "can't be written: Read-only file system", "Mount it writable, or name a folder on another disk."
+    )  # fmt: skip
 
 
 _AS_NOBODY = f"""
