@@ -195,7 +195,7 @@ def _build(
         running=lambda: runs.running,
         stale_after=settings.stale_after,
         people=people,
-        clock=clock,
+        look=inventory.housekeeping.look,
     )
     local_files = LocalFilesCheck(
         alarms, catalogue, telegram.require_readable if settings.telegram_local else None, clock=clock
@@ -279,6 +279,7 @@ def _build(
         preferences,
         KeptTexts(
             status=manager.status,
+            days=manager.backup_days,
             timezone=settings.timezone,
             draw_week=weekly_picture if settings.weekly_report and can_draw() else None,
         ),

@@ -15,6 +15,7 @@ from bot.models import PAUSED, BackupState, Delivery, RunResult, Trigger
 from bot.services.alarms.watchdog import Watchdog
 from bot.services.concurrency.nursery import Nursery
 from bot.services.manager import Courier
+from bot.services.schedule.missed import rule_of
 from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import Scheduler
 
@@ -79,6 +80,8 @@ class PlannedRuns:
         async with self._one_at_a_time:
             plan = await self._timetable.plan()
             pause = (plan.paused.until,) if plan.paused else None
+            if starting or plan.expression != self.scheduler.expression:
+                await self._catalogue.service.follow(rule_of(plan, self.scheduler.timezone))
             changed = plan.expression != self.scheduler.expression or pause != self._paused
             if plan.expression != self.scheduler.expression:
                 logger.bind(scheduler=True).info("the schedule is {} now", plan.expression)

@@ -16,6 +16,7 @@ from bot.clock import date_time, zone_name
 from bot.config.settings import Settings
 from bot.models import Alarm, BackupDay, DatabaseStatus, Drill, Reach, Span, Status, Trends, Verdict
 from bot.services.catalogue import Catalogue
+from bot.services.messages.week import ReadDays
 from bot.texts.alarm_words import words_of
 from bot.texts.markup import plain
 from bot.texts.measures import count, human_size
@@ -62,8 +63,8 @@ class Report:
     """What backups do not cover or nobody tries, in sentences."""
 
 
-async def read_report(catalogue: Catalogue, settings: Settings, status: Status) -> Report:
-    """Read everything the report says; changes nothing."""
+async def read_report(catalogue: Catalogue, settings: Settings, status: Status, days: ReadDays) -> Report:
+    """Read everything the report says, the days by `days`; changes nothing."""
     now = status.now
     reaches = await catalogue.charts.reaches()
     drills = await catalogue.drills.recent(MOST_EVENTS)
@@ -71,7 +72,7 @@ async def read_report(catalogue: Catalogue, settings: Settings, status: Status) 
         status=status,
         server=status.server or socket.gethostname(),
         trends=await catalogue.charts.trends(now - Span.MONTH.length, now),
-        days=await catalogue.charts.days(now - timedelta(weeks=WEEKS + 1), settings.timezone),
+        days=await days(now - timedelta(weeks=WEEKS + 1)),
         reaches=reaches,
         drills=drills,
         alarms=await catalogue.alarms.recent(),
@@ -79,11 +80,17 @@ async def read_report(catalogue: Catalogue, settings: Settings, status: Status) 
             *(f"{one.name} is not backed up now: {one.trouble}" for one in status.databases if one.trouble),
             *(f"{one.name} is no longer among DATABASES." for one in status.databases if one.retired),
             *(f"{name} is not missed any more: an admin said so." for name in await catalogue.databases.let_go_names()),
+            *_missed(status),
             *_unserved(status),
             *([] if any(reach.times for reach in reaches[1:]) else ["Backups lie on this server's disk alone."]),
             *_untried(drills, now, planned=settings.drill_schedule != "off"),
         ),
     )
+
+
+def _missed(status: Status) -> Iterator[str]:
+    if status.week.missed:
+        yield f"{count(status.week.missed, 'planned run')} of the last 7 days did not take place."
 
 
 def _unserved(status: Status) -> Iterator[str]:

@@ -22,14 +22,14 @@ def week(days: Sequence[BackupDay], trends: Trends, today: date) -> str:
     known = {day.day: day for day in days}
     canvas = Canvas(TOP + TALL + 330, label="The backups of the week")
     canvas.words(MARGIN, 84, "The week", size=TITLE)
-    runs, complete = sum(day.runs for day in days), sum(day.complete for day in days)
+    runs, complete = sum(day.due for day in days), sum(day.complete for day in days)
     canvas.words(MARGIN, 140, f"{complete:,} of {count(runs, 'backup')} complete and proven", colour=Colour.FAINT)
     wide = (WIDTH - 2 * MARGIN) / 7
     for number in range(7):
         day = today - timedelta(days=6 - number)
         x, found = MARGIN + number * wide, known.get(day)
         canvas.rect(x + 5, TOP, wide - 10, TALL, shade(found) if found else Colour.EMPTY, rounded=12)
-        said = f"{found.complete}/{found.runs}" if found else "–"
+        said = f"{found.complete}/{found.due}" if found else "–"
         ink = Colour.PAPER if found else Colour.FAINT
         canvas.words(x + wide / 2, TOP + TALL / 2 + 14, said, colour=ink, anchor="middle")
         words = f"{WEEKDAYS[day.weekday()]} {day.day}"

@@ -21,8 +21,8 @@ SHADES = (("all proven", Colour.GOOD), ("something missing", Colour.SOME), ("not
 
 
 def shade(day: BackupDay) -> Colour:
-    """Return the colour of a day on which there were runs."""
-    if day.complete == day.runs:
+    """Return the colour of a day on which runs were due."""
+    if day.complete == day.due:
         return Colour.GOOD
     return Colour.SOME if day.proven else Colour.BAD
 
@@ -34,7 +34,12 @@ def year(days: Sequence[BackupDay], today: date) -> str:
     good = sum(shade(day) is Colour.GOOD for day in days)
     canvas = Canvas(round(TOP + 2 * BLOCK + 60), label="The backups of a year, day by day")
     canvas.words(MARGIN, 84, "A year of backups", size=TITLE)
-    canvas.words(MARGIN, 140, f"{count(good, 'day')} all proven, of {len(days):,} with backups", colour=Colour.FAINT)
+    canvas.words(
+        MARGIN,
+        140,
+        f"{count(good, 'day')} all proven, of {sum(day.runs > 0 for day in days):,} with backups",
+        colour=Colour.FAINT,
+    )
     for week in range(2 * HALF):
         top, x = TOP + week // HALF * BLOCK, LEFT + week % HALF * CELL
         first = monday + timedelta(weeks=week)

@@ -30,6 +30,7 @@ from bot.words.outcomes import reason_words
 from bot.words.remarks import remarks
 
 Names = Mapping[Recipient, str]
+Remarks = Mapping[int, str]  # by backup
 
 _STATE_STYLE = {
     BackupState.DELIVERED: "green",
@@ -54,12 +55,12 @@ def _state(backup: Backup) -> Styled:
     """Return the state in a word for people: what is amiss with one that is not whole."""
     word = str(backup.state)
     if backup.state is BackupState.PARTIAL:
-        word = "incomplete" if backup.skipped else "not to all"
+        word = "incomplete" if backup.skipped else "undelivered"
     return Styled(_STATE_STYLE[backup.state], word)
 
 
-def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[int, str]) -> None:
-    """Print one row per backup; under its archive what is particular about it, its note, and why keep rules keep it."""
+def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Remarks, owed: Remarks) -> None:
+    """Print one row per backup; under its archive what is particular about it, who lacks it, and why it is kept."""
     if not backups:
         say("No backups yet. `sqlite-courier backup` makes one.")
         return
@@ -79,7 +80,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
                 )
                 if word
             ),
-            UNOPENED if backup.unopened else "",
+            UNOPENED if backup.unopened else owed.get(backup.id, ""),
             backup.note,
             why.get(backup.id, ""),
         )

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiogram.enums import ButtonStyle
+from aiogram.types import InlineKeyboardButton
 
 from bot.handlers.databases import OfDatabase
-from bot.handlers.drawing.keyboards import Databases, Go, Resume, Row, Run, ScreenName, button
+from bot.handlers.drawing.keyboards import HISTORY, Databases, Go, History, Resume, Row, Run, ScreenName, button
+from bot.handlers.forget_buttons import LetGo, gone_ids, key_of
 from bot.handlers.picture_buttons import database_key
-from bot.models import Backup, Delivery, Reachability, Status
+from bot.models import Backup, Condition, Delivery, Reachability, Status
 from bot.services.status.verdict import Concern, ConcernKind
 from bot.texts.alarm_words import TO_START
-from bot.texts.alarms import BACK_UP, INVITE, RESUME, SHOW
+from bot.texts.alarms import BACK_UP, FINE, INVITE, RESUME, SHOW
 from bot.texts.markup import shortened
 from bot.texts.skips import SPOILED
 
@@ -20,16 +22,18 @@ from bot.texts.skips import SPOILED
 def concern_row(
     concerns: Sequence[Concern], status: Status, screen: ScreenName, reached: Sequence[Reachability] = ()
 ) -> Row:
-    """Return what can be done about the worst of the concerns, and about a pause, but what the screen offers anyway.
+    """Return what can be done about the worst of the concerns, about a pause and about who has to press Start, but what
+    the screen offers anyway.
 
     `reached` is who can be reached, where that was asked just now.
     """
     said = [(one.recipient, one.parked_reason) for one in status.recipients]
     said += [(one.recipient, one.trouble) for one in reached]
-    to_start = any(recipient.is_private and reason.code in TO_START for recipient, reason in said)
-    row = _mend(concerns[0], status, screen, to_start=to_start) if concerns else []
+    row = _mend(concerns[0], status, screen) if concerns else []
     if status.is_paused and screen is not ScreenName.MENU:
         row.append(button(RESUME, Resume(), None if row else ButtonStyle.PRIMARY))
+    if any(recipient.is_private and reason.code in TO_START for recipient, reason in said):
+        row.append(_invite(None if row else ButtonStyle.PRIMARY))
     return row
 
 
@@ -44,11 +48,11 @@ def database_row(names: Sequence[str]) -> Row:
 def invitation_row(deliveries: Sequence[Delivery]) -> Row:
     """Return the button that makes an invitation, where a person is owed a backup who has to open the bot."""
     owed = [one for one in deliveries if not one.state.settled and one.recipient.is_private]
-    return _invite() if any(one.reason.code in TO_START for one in owed) else []
+    return [_invite(ButtonStyle.PRIMARY)] if any(one.reason.code in TO_START for one in owed) else []
 
 
-def _invite() -> Row:
-    return [button(INVITE, Go(place=ScreenName.INVITATION), ButtonStyle.PRIMARY)]
+def _invite(style: ButtonStyle | None) -> InlineKeyboardButton:
+    return button(INVITE, Go(place=ScreenName.INVITATION), style)
 
 
 def _spoiled_names(backup: Backup) -> tuple[str, ...]:
@@ -62,16 +66,28 @@ def _databases(wanted: Sequence[str], screen: ScreenName) -> Row:
     return database_row(wanted) if len(wanted) == 1 or screen is ScreenName.HEALTH else []
 
 
-def _mend(concern: Concern, status: Status, screen: ScreenName, *, to_start: bool) -> Row:
+def _lost(concern: Concern, status: Status, screen: ScreenName) -> Row:
+    """Return a new backup where nobody else has what is lost, that it is fine if it is gone, or the way to it."""
+    row = []
+    if concern.condition is Condition.WRONG and screen is not ScreenName.MENU:
+        row.append(button(BACK_UP, Run(), ButtonStyle.PRIMARY))
+    if gone := gone_ids(status):
+        row.append(button(FINE, LetGo(key=key_of(gone))))
+    elif screen is not ScreenName.MENU:
+        row.append(button(HISTORY, History(page=0)))
+    return row
+
+
+def _mend(concern: Concern, status: Status, screen: ScreenName) -> Row:
     known = [name for name in concern.names if any(one.name == name for one in status.databases)]
     match concern.kind:
         case ConcernKind.DATABASES | ConcernKind.UNCHECKED | ConcernKind.NEW | ConcernKind.SHRUNKEN:
             return _databases(known, screen)
         case ConcernKind.FAILED if status.latest is not None and (lost := _spoiled_names(status.latest)):
             return _databases(lost, screen)
+        case ConcernKind.LOST:
+            return _lost(concern, status, screen)
         case ConcernKind.FAILED | ConcernKind.INTERRUPTED | ConcernKind.STALE if screen is not ScreenName.MENU:
             return [button(BACK_UP, Run(), ButtonStyle.PRIMARY)]
-        case ConcernKind.DELIVERY | ConcernKind.FIRST if to_start:
-            return _invite()
         case _:
             return []

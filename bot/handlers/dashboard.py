@@ -17,7 +17,7 @@ from bot.handlers.concern_buttons import concern_row
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName, Section, SettingsButton
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
-from bot.handlers.forget_buttons import Forget, forget_row, key_of, retired_names
+from bot.handlers.forget_buttons import Forget, LetGo, forget_row, gone_ids, key_of, retired_names
 from bot.handlers.picture_buttons import picture_buttons
 from bot.models import Action, Status
 from bot.services.schedule.timetable import tomorrow_at
@@ -51,6 +51,7 @@ def build_dashboard_router() -> Router:
     router.callback_query.register(pause_schedule, PauseTill.filter())
     router.callback_query.register(resume_schedule, Resume.filter())
     router.callback_query.register(forget_databases, Forget.filter())
+    router.callback_query.register(let_archives_go, LetGo.filter())
     return router
 
 
@@ -177,3 +178,15 @@ async def forget_databases(
     await catalogue.databases.let_go(names)
     await catalogue.service.audit(press.actor, Action.FORGOT, *(("database", name) for name in names))
     await press.draw(await status_screen(manager, timezone), answers.FORGOTTEN)
+
+
+async def let_archives_go(
+    _: CallbackQuery, callback_data: LetGo, press: ButtonPress, *, manager: Manager, timezone: ZoneInfo
+) -> None:
+    """Miss the archives that are gone from the disk no longer, if they are those that the button was about."""
+    ids = gone_ids(await manager.status())
+    if key_of(ids) != callback_data.key:
+        await press.draw(await status_screen(manager, timezone), answers.ANOTHER_BY_NOW)
+        return
+    await manager.housekeeping.let_go(map(int, ids), actor=press.actor)
+    await press.draw(await status_screen(manager, timezone), answers.NOT_MISSED)

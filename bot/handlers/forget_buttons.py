@@ -1,4 +1,4 @@
-"""The button that forgets databases which DATABASES names no more."""
+"""The buttons that forget: databases which DATABASES names no more, and archives that are gone from the disk."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ class Forget(CallbackData, prefix="forget"):
     """Forget exactly the databases of which this is the key; where there are others by now, nothing happens."""
 
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+
+
+class LetGo(CallbackData, prefix="lost"):
+    """Miss exactly the archives of which this is the key no longer."""
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+
+
+def gone_ids(status: Status) -> tuple[str, ...]:
+    """Return the backups whose archives are gone from the disk, as far as nobody has said that this is fine."""
+    return tuple(str(one.backup_id) for one in status.lost if one.gone)
 
 
 def retired_names(status: Status) -> tuple[str, ...]:

@@ -49,12 +49,12 @@ async def show_picture(
     _: CallbackQuery,
     callback_data: PictureButton,
     press: ButtonPress,
-    catalogue: Catalogue,
+    manager: Manager,
     timezone: ZoneInfo,
     clock: Clock,
 ) -> None:
     """Draw the picture in a message of its own; a press beneath one draws it in its place."""
-    drawn = await _draw(callback_data, catalogue, timezone, clock)
+    drawn = await _draw(callback_data, manager, timezone, clock)
     if isinstance(drawn, str):
         await press.answer(drawn)
         return
@@ -76,16 +76,16 @@ async def show_picture(
     await bot.send_photo(press.chat_id, picture, caption=drawn.caption, reply_markup=buttons, disable_notification=True)
 
 
-async def _draw(asked: PictureButton, catalogue: Catalogue, timezone: ZoneInfo, clock: Clock) -> _Drawn | str:
+async def _draw(asked: PictureButton, manager: Manager, timezone: ZoneInfo, clock: Clock) -> _Drawn | str:
     """Return a picture with its words, or why there is none."""
-    now = clock()
+    now, charts = clock(), manager.catalogue.charts
     if asked.kind is PictureKind.YEAR:
-        days = await catalogue.charts.days(now - timedelta(weeks=WEEKS + 1), timezone)
+        days = await manager.backup_days(now - timedelta(weeks=WEEKS + 1))
         return _Drawn(year(days, now.astimezone(timezone).date()), texts.one_year())
     if asked.kind is PictureKind.REACH:
-        places = await catalogue.charts.reaches()
+        places = await charts.reaches()
         return _Drawn(reach(places, now, timezone), texts.how_far_back(places, now, timezone))
-    trends = await catalogue.charts.trends(now - asked.span.length, now)
+    trends = await charts.trends(now - asked.span.length, now)
     if not asked.key:
         svg = overview(trends, timezone) if trends.databases else ""
         return _Drawn(svg, texts.grown("", asked.span)) if svg else texts.NOTHING_YET
@@ -99,7 +99,7 @@ async def send_report(_: CallbackQuery, press: ButtonPress, manager: Manager, ca
     """Send the report as a file, below the screen, which stays."""
     press.give_back()
     await press.answer()
-    seen = await read_report(catalogue, manager.settings, await manager.status())
+    seen = await read_report(catalogue, manager.settings, await manager.status(), manager.backup_days)
     page = await asyncio.to_thread(report, seen, manager.settings.timezone)
     file = BufferedInputFile(page.encode(), f"backup_report_{seen.status.now:%Y%m%d}.html")
     await press.slot.bot.send_document(press.chat_id, file, caption=texts.REPORT, disable_notification=True)

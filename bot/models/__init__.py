@@ -88,6 +88,7 @@ from bot.models.status import (
     DatabaseStatus,
     Health,
     Heartbeat,
+    LostArchive,
     Override,
     ServiceState,
     Status,

@@ -21,6 +21,7 @@ class Action(StrEnum):
     NOTE_REMOVED = "removed the note"
     DELETED = "deleted"
     FORGOT = "forgot"
+    ARCHIVES_FORGOTTEN = "forgot archives"
 
     RESTORE_CONFIRMED = "confirmed a restore"
     RESTORED = "restored"

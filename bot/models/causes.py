@@ -116,6 +116,7 @@ class Cause(StrEnum):
 
     # --- why an archive is no longer good ------------------------------------------------------------------------
     ARCHIVE_GONE = "archive gone"
+    ARCHIVE_LET_GO = "archive let go"  # the same, and an admin said that this is fine
     ARCHIVE_CUT = "archive cut"
     ARCHIVE_OTHER = "archive other"  # than was written, by its checksum
     ARCHIVE_DAMAGED = "archive damaged"  # as reading it has shown

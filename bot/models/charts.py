@@ -64,12 +64,18 @@ class Trends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupDay:
-    """A local day: how many runs ended, of them proven ones, and of these complete ones."""
+    """A local day: how many runs ended, of them proven ones, and of these complete ones; and how many are missing."""
 
     day: date
     runs: int = 0
     proven: int = 0
     complete: int = 0
+    missed: int = 0
+
+    @property
+    def due(self) -> int:
+        """How many there should have been."""
+        return self.runs + self.missed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

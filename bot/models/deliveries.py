@@ -114,7 +114,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientStatus:
-    """What is known of a recipient: `parked_reason` is empty when it can be reached.
+    """What is known of a recipient: `parked_reason` is empty when it can be reached, else so since `parked_since`.
 
     One who is `invited` has yet to press Start for the first time, which is nobody's trouble: added in the chat, or in
     the settings not long ago.
@@ -123,6 +123,7 @@ class RecipientStatus:
     recipient: Recipient
     name: str = ""
     parked_reason: Reason = NO_REASON
+    parked_since: datetime | None = None
     last_sent_at: datetime | None = None
     owed: int = 0
     invited: bool = False

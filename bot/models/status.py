@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from bot.models.alarms import Alarm
 from bot.models.backups import Backup
 from bot.models.databases import SkipReason, Verdict
-from bot.models.deliveries import Delivery, Reachability, RecipientStatus
+from bot.models.deliveries import Delivery, Reachability, Recipient, RecipientStatus
 from bot.models.drills import Drill
 from bot.models.load import ChatLoad
 from bot.models.runs import RunInProgress
@@ -61,6 +61,7 @@ class SuccessRate:
 
     ok: int
     total: int
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,27 @@ class DatabaseStatus:
     trouble: str = ""
     skipped: SkipReason | None = None
     retired: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostArchive:
+    """An archive that should be sound on this machine's disk: it is gone from it, or else damaged there.
+
+    What it holds can be had all the same from `holders`, and from another archive on the disk where it has a `twin`;
+    `in_telegram` tells that Telegram gives it back. An admin may have said that it is `let_go`.
+    """
+
+    backup_id: int
+    started_at: datetime
+    gone: bool
+    let_go: bool = False
+    in_telegram: bool = False
+    twin: bool = False
+    holders: tuple[Recipient, ...] = ()
+
+    @property
+    def can_be_had(self) -> bool:
+        return self.in_telegram or self.twin or bool(self.holders)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +127,8 @@ class Status:
     stale: bool = False  # latest_proven is older than the schedule or STALE_AFTER allows
     missed: int = 0  # planned runs since the last one that did not take place, where it is stale in no pause
     off: tuple[datetime, datetime] | None = None  # from when to when the service was not running, which is why
+    lost: tuple[LostArchive, ...] = ()  # newest first, those that nobody has let go
+    in_telegram: bool = False  # latest_proven, of which no delivery is recorded, can be had from there
     cut_off: tuple[str, ...] = ()  # what restores that were cut off have left, and what to do
     last_drill: Drill | None = None  # the newest, whatever came of it
     restore_proven: Drill | None = None  # the newest that succeeded
@@ -113,6 +137,11 @@ class Status:
     server: str = ""  # SERVER_NAME; empty where none was chosen
     receives: bool = True  # takes presses and messages: RECEIVE
     setting: str = ""  # SCHEDULE, where `overridden` wins over it
+
+    @property
+    def none_left(self) -> bool:
+        """Whether the newest run made a good backup, and neither that nor any before it can be had any more."""
+        return self.latest is not None and self.latest.proven and self.latest_proven is None
 
     @property
     def is_paused(self) -> bool:

@@ -59,9 +59,12 @@ class Manager(Inventory):
             archives=await self.catalogue.backups.select(limit=ALL, on_disk_only=True),
             max_count=settings.max_backup_count,
         )
+        if await self._record_unreachable(health):
+            status = await self.status()
         made, volume_mb = status.latest_proven, settings.volume_size_mb
         return replace(
             health,
+            status=status,
             load=chat_load(
                 status.schedule, settings.timezone, status.now, archive_bytes=made.archive_bytes, volume_mb=volume_mb
             )
@@ -70,6 +73,17 @@ class Manager(Inventory):
             drill_trouble=self.drills.trouble,
             drills_planned=settings.drill_schedule != DRILLS_OFF,
         )
+
+    async def _record_unreachable(self, health: Health) -> bool:
+        """Record which chats were found not to be reachable until somebody does something; tell whether that is new."""
+        from bot.services.telegram.refusals import STANDING_REFUSALS  # noqa: PLC0415 - its room imports aiogram
+
+        standing = {code for code, _ in STANDING_REFUSALS}
+        known = {one.recipient for one in health.status.recipients if one.parked_reason}
+        found = [one for one in health.recipients if one.recipient.is_chat and one.trouble.code in standing]
+        for one in found:
+            await self.catalogue.recipients.park(one.recipient, one.trouble)
+        return any(one.recipient not in known for one in found)
 
     async def examine(self) -> Examination:
         """Everything that a helper would ask for, looked at now; a service that runs is not disturbed."""

@@ -26,6 +26,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = {
     Action.NOTE_REMOVED: ("📝", "removed the note[: backup {backup}]"),
     Action.DELETED: ("🗑", "deleted[: backup {backup}, {archive}]"),
     Action.FORGOT: ("▫️", "forgot[: {database}]"),
+    Action.ARCHIVES_FORGOTTEN: ("▫️", "no longer misses archives[: backups {backup}]"),
     Action.RESTORE_CONFIRMED: ("▫️", f"confirmed a restore{_FROM}"),
     Action.RESTORED: ("▫️", f"restored{_FROM}[ into {{folder}}]"),
     Action.UNDONE: ("▫️", "undid a restore[: {database}]"),

@@ -26,7 +26,10 @@ _OTHER_ICONS = {DatabaseStanding.NEW: "▫️", DatabaseStanding.RETIRED: "▪�
 
 def icon(database: DatabaseStatus, status: Status) -> str:
     """Return the mark of a database, the same on every screen."""
-    return _OTHER_ICONS.get(standing(database, status)) or CONDITION_ICONS[database_condition(database, status)]
+    place = standing(database, status)
+    if place is DatabaseStanding.NEW and status.none_left:
+        return CONDITION_ICONS[Condition.WRONG]
+    return _OTHER_ICONS.get(place) or CONDITION_ICONS[database_condition(database, status)]
 
 
 def why(database: DatabaseStatus, status: Status) -> str:
@@ -70,9 +73,17 @@ def summary(status: Status) -> FittedList:
             if status.latest is not None and {one.skipped for one in some} == {SkipReason.NO_SPACE}:
                 lack = full_disk([record.why.facts for record in status.latest.skipped])
                 shared = ", ".join(filter(None, (shared, lack)))
-            said = {DatabaseStanding.NEW: "not backed up yet", DatabaseStanding.RETIRED: _TAKEN_OUT}.get(place, shared)
+            said = {DatabaseStanding.NEW: _never(status), DatabaseStanding.RETIRED: _TAKEN_OUT}.get(place, shared)
             lines.append(f"{mark} {_named(some)}: {text(said, 140)}")
     return FittedList(tuple(lines), 12)
+
+
+def _never(status: Status) -> str:
+    return "no backup is left" if status.none_left else "not backed up yet"
+
+
+def _none(status: Status) -> str:
+    return "no backup left" if status.none_left else "no backup yet"
 
 
 def _loss(database: DatabaseStatus, status: Status) -> str:
@@ -104,7 +115,7 @@ def databases(status: Status, timezone: ZoneInfo) -> str:
         mark = CONDITION_ICONS[database_condition(here[0], status)]
         state = f"{mark} {count(len(here), 'database')}, last backed up {age(old.started_at, status.now)}: too old"
     elif places == {DatabaseStanding.NEW}:
-        state = f"⏳ {count(len(here), 'database')}, not backed up yet"
+        state = f"{'🚨' if status.none_left else '⏳'} {count(len(here), 'database')}, {_never(status)}"
     else:
         mark, said = backed_up(status)
         state = f"{mark} {sentence(said)}"
@@ -149,7 +160,7 @@ def backed_up(status: Status) -> tuple[str, str]:
 
 def database_label(database: DatabaseStatus, status: Status) -> str:
     """Return the button of one database, as plain text."""
-    last = age(database.last.started_at, status.now) if database.last is not None else "no backup yet"
+    last = age(database.last.started_at, status.now) if database.last is not None else _none(status)
     mark, cause = icon(database, status), why(database, status)
     if standing(database, status) in (DatabaseStanding.TROUBLE, DatabaseStanding.SHRUNKEN):
         cause = cause.removeprefix("the file is ")
@@ -201,7 +212,7 @@ def _state(database: DatabaseStatus, status: Status) -> str:
         case DatabaseStanding.UNCHECKED:
             return "Backed up, but it could not be checked"
         case DatabaseStanding.NEW:
-            return "Not backed up yet"
+            return sentence(_never(status))
         case DatabaseStanding.GOOD:
             return "Backed up and checked"
         case DatabaseStanding.RETIRED:

@@ -17,14 +17,19 @@ NAMED = 2
 """Names of databases in one line; more are counted."""
 
 
-def digest(digest: Digest, status: Status | None, timezone: ZoneInfo) -> str:
-    """Return a day in one message: how all stands, how many runs were good, then a line for each, newest first."""
+def digest(digest: Digest, status: Status | None, timezone: ZoneInfo, missed: int = 0) -> str:
+    """Return a day in one message: how all stands, how many runs were good, then a line for each, newest first.
+
+    `missed` runs did not take place on it.
+    """
     troubled = sum(_is_trouble(run, digest.databases) for run in digest.runs)
+    amiss = [f"{troubled} with trouble"] if troubled else []
+    amiss += [f"{missed} did not take place"] if missed else []
     return compose(
         f"📰 <b>Backups of {day_name(digest.day)}</b>",
         None if status is None else verdict(status, timezone),
         f"{count(len(digest.runs), 'run')}, "
-        + (f"❗️ <b>{troubled} with trouble</b>" if troubled else "all good ✅")
+        + (f"❗️ <b>{', '.join(amiss)}</b>" if amiss else "all good ✅")
         + f" · times in {text(zone_name(timezone), 40)}",
         _followed(digest),
         "",

@@ -20,6 +20,7 @@ from bot.services.status.verdict import (
 from bot.texts.backups import names_of, trouble_of, who
 from bot.texts.databases import backed_up
 from bot.texts.load import much
+from bot.texts.lost import lost_lines
 from bot.texts.markup import FittedList, by_name, compose, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
@@ -43,6 +44,7 @@ def health(health: Health, timezone: ZoneInfo) -> str:
         "",
         _scheduler(health, timezone),
         _last_good(health),
+        lost_lines(status, timezone, most=2),
         _databases(status),
         _restore(health),
         _disk(health),
@@ -86,7 +88,11 @@ def _last_good(health: Health) -> str:
     status = health.status
     proven, latest = status.latest_proven, status.latest
     if proven is None:
-        return "⏳ Backups: none yet" if latest is None else "❌ Backups: no good one yet"
+        return (
+            "⏳ Backups: none yet"
+            if latest is None
+            else f"🚨 Backups: no good one {'is left' if latest.proven else 'yet'}"
+        )
     trouble = (
         "the last one failed; the last good one was "
         if latest is not None and latest.state is BackupState.FAILED

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import Alarm, Backup, Override, Status
 from bot.services.messages.digest import Digest
-from bot.services.messages.week import DrawWeek
+from bot.services.messages.week import DrawWeek, ReadDays
 from bot.texts import alarms, digest, schedule
 
 
@@ -52,11 +52,14 @@ class KeptTexts:
     """What the messages say that are edited in place; a digest begins with how all stands."""
 
     status: Callable[[], Awaitable[Status]]
+    days: ReadDays
     timezone: ZoneInfo
     draw_week: DrawWeek | None = None
 
     async def digest(self, day: Digest) -> str:
-        return digest.digest(day, None if day.is_over else await self.status(), self.timezone)
+        begins = datetime.combine(day.day, time(), tzinfo=self.timezone)
+        missed = sum(one.missed for one in await self.days(begins) if one.day == day.day)
+        return digest.digest(day, None if day.is_over else await self.status(), self.timezone, missed)
 
     def unchanged_note(self, since: Backup, runs: Sequence[Backup]) -> str:
         return digest.unchanged_note(since, runs, self.timezone)

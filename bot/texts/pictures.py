@@ -24,7 +24,7 @@ def grown(subject: str, span: Span) -> str:
 
 def of_the_week(days: Sequence[BackupDay]) -> str:
     """Return the sentence under the week."""
-    runs, complete = sum(day.runs for day in days), sum(day.complete for day in days)
+    runs, complete = sum(day.due for day in days), sum(day.complete for day in days)
     if runs == complete:
         return f"✅ The week: {count(runs, 'backup')}, complete and proven"
     return f"⚠️ The week: {complete:,} of {count(runs, 'backup')} complete and proven"

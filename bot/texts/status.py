@@ -7,12 +7,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
-from bot.models import FROM_THE_CHAT, Alarm, AlarmKind, BackupState, Condition, Override, Recipient, Status
+from bot.models import Alarm, AlarmKind, BackupState, Condition, Override, Recipient, Status
 from bot.services.status.verdict import ConcernKind, backup_condition, concerns_of, delivery_condition, is_out_of_space
 from bot.texts.alarm_words import words_of
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import delivered_to, names_of, owed_lines, seal_line, trouble_of, unchanged_line, who
 from bot.texts.databases import summary
+from bot.texts.lost import lost_lines
 from bot.texts.markup import FittedList, by_name, compose, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
@@ -35,6 +36,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         "",
         *open_alarms(others, now, timezone),
         cut_off_lines(status),
+        lost_lines(status, timezone),
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         *_plan(status, timezone),
         *_last_backups(status, timezone),
@@ -49,7 +51,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
 
 
 def _is_headed_by_a_mend(status: Status) -> bool:
-    kinds = (ConcernKind.FAILED, ConcernKind.STALE, ConcernKind.DISK)
+    kinds = (ConcernKind.FAILED, ConcernKind.STALE, ConcernKind.DISK, ConcernKind.LOST)
     return any(concern.kind in kinds for concern in concerns_of(status)[:1])
 
 
@@ -104,12 +106,12 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
             why = f": {text(said, 250)}" if said else ""
             parts.append(f"❌ <b>The last backup {what}</b>, {age(latest.started_at, now)}{why}")
     if proven is None:
-        return (*parts, "💾 No good backup yet." if latest is not None else None)
+        told = latest is None or (status.none_left and concerns_of(status)[0].kind is ConcernKind.STALE)
+        return (*parts, None if told else last_good_line(status, timezone), unreached_lines(status))
     names = names_of(status.recipients)
     parts.append(last_good_line(status, timezone))
     parts.extend((seal_line(proven), unchanged_line(proven)))
-    known_only = not status.latest_deliveries and proven.requested_by == FROM_THE_CHAT
-    where = "it lies in the chat" if known_only else delivered_to(status.latest_deliveries, names)
+    where = "it lies in the chat" if status.in_telegram else delivered_to(status.latest_deliveries, names)
     parts.append(f"📬 {sentence(where)}")
     parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
     parts.append(unreached_lines(status, but={delivery.recipient for delivery in status.latest_deliveries}))
@@ -136,7 +138,7 @@ def last_good_line(status: Status, timezone: ZoneInfo) -> str:
     """
     proven, now = status.latest_proven, status.now
     if proven is None:
-        return "💾 No good backup yet."
+        return "🚨 No good backup is left." if status.none_left else "💾 No good backup yet."
     words = "Last good backup" if status.latest is not None and not status.latest.proven else "Last backup"
     when = age(proven.started_at, now)
     if status.stale:
@@ -166,7 +168,8 @@ def _rates(status: Status) -> str:
     day, week = status.day, status.week
     icon = "" if day.ok == day.total and week.ok == week.total else "⚠️ "
     of_week = f"{week.ok} of {week.total} in 7 days"
-    return f"{icon}Complete backups: {f'{day.ok} of {day.total} in 24 h, ' if day != week else ''}{of_week}"
+    missed = "" if status.missed or not week.missed else f"; {count(week.missed, 'run')} did not take place"
+    return f"{icon}Complete backups: {f'{day.ok} of {day.total} in 24 h, ' if day != week else ''}{of_week}{missed}"
 
 
 def _paused(paused: Override, now: datetime) -> str:
@@ -251,6 +254,7 @@ def backup_menu(status: Status, timezone: ZoneInfo) -> str:
         "💾 <b>Database Backup</b>",
         headline(status, timezone),
         mend_line(status, timezone),
+        lost_lines(status, timezone, most=2),
         None if status.paused is None else _paused(status.paused, status.now),
         *_glance(status, timezone),
         unreached_lines(status, most=2),

@@ -10,6 +10,7 @@ from bot.clock import MONTHS, clock_time
 from bot.models import AlarmKind, Condition, Status
 from bot.services.status.verdict import Concern, ConcernKind, concerns_of
 from bot.texts.alarm_words import words_of
+from bot.texts.lost import lost_mend, lost_words
 from bot.texts.markup import names, sentence, signed, text
 from bot.texts.measures import count
 from bot.texts.skips import cause_of
@@ -62,6 +63,8 @@ def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
     worst = next(iter(concerns_of(status)), None)
     if worst is not None and worst.kind is ConcernKind.STALE:
         return stale_line(status)
+    if worst is not None and worst.kind is ConcernKind.LOST:
+        return f"💡 {lost_mend(status.lost)}"
     if worst is None or worst.kind not in (ConcernKind.ALARM, ConcernKind.DISK, ConcernKind.FAILED):
         return None
     key = AlarmKind.RUN if worst.kind is ConcernKind.FAILED else worst.names[0]
@@ -87,14 +90,12 @@ def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
             skipped = [one.skipped for one in status.databases if one.name in concern.names and one.skipped]
             why = cause_of(skipped)
             return f"{several} {be} not backed up{f': {why}' if why else ''}"
-        case ConcernKind.UNCHECKED:
-            return f"{several} could not be checked"
-        case ConcernKind.NEW:
-            return f"{several} {be} not backed up yet"
+        case ConcernKind.UNCHECKED | ConcernKind.NEW | ConcernKind.SHRUNKEN:
+            return f"{several} {_OF_DATABASES[concern.kind][be == 'are']}"
+        case ConcernKind.LOST:
+            return lost_words(status.lost)
         case ConcernKind.DELIVERY:
             return f"not delivered to {who}"
-        case ConcernKind.SHRUNKEN:
-            return f"{several} {'has' if be == 'is' else 'have'} shrunk"
         case ConcernKind.ALARM:
             return _alarms(concern, status, timezone)
         case ConcernKind.DISK if concern.condition is Condition.WRONG:
@@ -117,12 +118,17 @@ def _alarms(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
 _PLAIN = {
     ConcernKind.FAILED: "the last backup failed",
     ConcernKind.INTERRUPTED: "the last backup was interrupted",
-    ConcernKind.STALE: "there is no good backup yet",
+    ConcernKind.STALE: "no good backup is left",
     ConcernKind.FIRST: "no backup yet",
     ConcernKind.TELEGRAM: "Telegram can't be reached",
     ConcernKind.DRILL: "the last test-restore failed",
     ConcernKind.CUT_OFF: "a restore was cut off",
     ConcernKind.DISK: "the disk will be full soon",
+}
+_OF_DATABASES = {  # of one, of several
+    ConcernKind.UNCHECKED: ("could not be checked", "could not be checked"),
+    ConcernKind.NEW: ("is not backed up yet", "are not backed up yet"),
+    ConcernKind.SHRUNKEN: ("has shrunk", "have shrunk"),
 }
 _MILDER = {
     ConcernKind.TELEGRAM: "Telegram answers slowly",

@@ -210,6 +210,7 @@ CAUSES: Mapping[str, CauseWords] = {
         "Its rows are not listed by table: the names of its tables alone would be larger than a manifest may be."
     ),
     Cause.ARCHIVE_GONE: CauseWords("It is gone from the disk, and neither retention nor an admin has deleted it."),
+    Cause.ARCHIVE_LET_GO: CauseWords("It was taken from the disk by hand, and an admin said that this is fine."),
     Cause.ARCHIVE_CUT: CauseWords("It has {bytes:,} bytes and was written with {written:,}."),
     Cause.ARCHIVE_OTHER: CauseWords("It is not what was written (SHA-256)."),
     Cause.ARCHIVE_DAMAGED: CauseWords("Not all that was written comes out of it; the log file says what does not."),

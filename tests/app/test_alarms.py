@@ -29,7 +29,7 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
         await town.back_up()
         away = town.users.rename(town.users.with_suffix(".away"))
         await town.back_up()
-        began = await town.ben.wait_for(lambda m: "users.db is not backed up" in m.text, since=0)
+        began = await town.ben.wait_for(lambda m: m.text.startswith("🚨 users.db is not backed up"), since=0)
         town.ben.block_bot()
         await until(lambda: parked(town))
         clock.go(3600)

@@ -9,10 +9,14 @@ from pathlib import Path
 
 from bot.app.service import Service
 from bot.config.settings import Settings
+from bot.models import Trigger
 from tests.world.clock import MovedClock, until
 from tests.world.databases import make_database, noisy_database
-from tests.world.service import settings_for
+from tests.world.faults import forbidden
+from tests.world.service import opened, pressed, settings_for
 from tests.world.stand_in import StandIn
+
+MENU = "💾 Database Backup"
 
 
 @asynccontextmanager
@@ -52,6 +56,55 @@ async def test_a_first_start_backs_up_at_once_and_tells_what_is_protected(standi
         await ben.start()
         await ben.wait_for(lambda m: m.document is not None, since=0)
         await until(lambda: over(service))
+
+
+async def test_who_has_yet_to_come_is_known_before_anything_is_sent(standin: StandIn, tmp_path: Path) -> None:
+    """The first look of the service finds Ben, for a day as a quiet line; it is gone as soon as he presses Start."""
+    ann, ben = standin.add_user(11), standin.add_user(12, "Ben", started=False)
+    clock = MovedClock()
+    settings = settings_for(
+        tmp_path,
+        standin,
+        make_database(tmp_path / "users.db"),
+        SCHEDULE="0 0 1 1 *",
+        ADMIN_IDS="11,12",
+        STALE_AFTER="9d",
+    )
+    async with Service.started(settings, clock=clock) as service:
+        await until(lambda: waiting(service))
+        assert len(standin.calls_of("getChat", chat_id=12)) <= 2  # what Ben is called, and what is pinned there
+        for screen in (await opened(ann, MENU), await opened(ann, MENU, "📊 Backup Status")):
+            assert "👋 user 12 has yet to open the bot and press Start" in screen.text
+            assert any("Invitation" in one.text for row in screen.buttons for one in row)
+        await service.courier.alarm_loop.deliver()
+        assert await service.courier.alarms.open_alarms() == ()
+        clock.go(25 * 3600)
+        await service.courier.alarm_loop.deliver()
+        await ann.wait_for(lambda m: m.text.startswith("⚠️ user 12 can't be reached"), since=0)
+        await ben.start()
+        await until(lambda: over(service))
+        assert "👋" not in (await opened(ann, MENU)).text
+
+
+async def waiting(service: Service) -> bool:
+    return any(one.invited for one in (await service.courier.manager.status()).recipients)
+
+
+async def test_whom_health_finds_is_known_to_every_screen(standin: StandIn, tmp_path: Path) -> None:
+    """Telegram knows Ben, who takes no messages: only Health asks for that, and the menu says the same from then on."""
+    ann, _ = standin.add_user(11), standin.add_user(12, "Ben")
+    settings = settings_for(
+        tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE="0 0 1 1 *", ADMIN_IDS="11,12"
+    )
+    async with Service.started(settings, clock=MovedClock()) as service:
+        await service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+        standin.inject(forbidden(), "sendChatAction", chat_id=12, times=None)
+        health = await pressed(ann, "🩺 System Health", await opened(ann, MENU), "Measured at")
+        said = "⚠️ Running, but not delivered to Ben"
+        assert said in health.text
+        assert said in (await opened(ann, MENU)).text
+        await service.courier.alarm_loop.deliver()
+        await ann.wait_for(lambda m: m.text.startswith("⚠️ Ben can't be reached"), since=0)
 
 
 async def over(service: Service) -> bool:

@@ -15,7 +15,7 @@ from bot.demo.samples import make_samples
 from tests.world.databases import make_database, rows_in
 from tests.world.phones import Person
 from tests.world.proxy import http_proxy
-from tests.world.shell import NewMachine, back_up, ended
+from tests.world.shell import NewMachine, Shell, back_up, ended
 from tests.world.stand_in import StandIn
 
 
@@ -74,6 +74,16 @@ async def test_the_env_and_the_catalogue_are_set_up_when_asked(
     assert str(source) in values["DATABASES"]
     assert (machine.folder / "backups" / name).is_file()
     assert (machine.folder / "backups" / "catalogue.db").is_file()
+    shell = Shell(machine.folder)
+    shown = await asyncio.to_thread(shell.json, "show", "latest")
+    (shop,) = shown["backup"]["databases"]
+    assert shop["compressed_bytes"] > 0
+    assert sum(number for _, number in shop["rows"]) > 20
+    (machine.folder / "backups" / name).unlink()
+    status = await asyncio.to_thread(shell, "status")
+    assert "1 archive is gone from the disk" not in status.stdout  # the service is not running here, which is worse
+    assert "🗄 Still in the chat, to be restored from there: backup 1" in status.stdout
+    assert "No good backup" not in status.stdout
     again = await machine.recover("--admin", "11", code=17)
     assert "shop.db exists already in recovered" in again.err
     assert standin.calls_of("download")[-1].params["path"].endswith(".json")  # no archive was fetched in vain

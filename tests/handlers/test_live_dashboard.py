@@ -27,7 +27,7 @@ async def test_a_manual_backup_from_the_press_to_the_result(ann: Person) -> None
     await opened(ann, "Database Backup", "Manual Backup")
     archive = await ann.wait_for(lambda m: m.document is not None, since=0)
     assert "gone.db" in archive.text
-    result = await ann.wait_for(lambda m: "Delivered to Ann, not to user 12" in m.text, since=0)
+    result = await ann.wait_for(lambda m: "Delivered to Ann, not to user 12" in m.text and m.document is None, since=0)
     assert "12 must open the bot and press Start" in result.text
     history = await opened(ann, "Database Backup", "History")
     details = await pressed(ann, history.button_texts[0], history)

@@ -169,6 +169,17 @@ async def test_stale(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         drawn.finish()
 
 
+async def test_gaps(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """The program was off twice, for seven hours and for four: all is well now, and what is missing is told."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("gaps", place)
+        for minutes in (0, 60, 7 * 60, 60, 4 * 60):
+            await place.back_up(after=minutes)
+        await place.later(3)
+        await keep_common(drawn, place)
+        drawn.finish()
+
+
 async def test_failed(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
     """The newest run stored nothing: no database could be read."""
     async with gallery(monkeypatch, FIVE[:2]) as place:
@@ -209,6 +220,42 @@ async def test_disk_nearly_full(monkeypatch: pytest.MonkeyPatch, golden: Draw) -
         await place.alarmed("disk")
         await place.later(3)
         await keep_common(drawn, place)
+        drawn.finish()
+
+
+async def test_archives_gone(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Somebody has deleted archives by hand that the chat still has; an admin says that this is fine."""
+    async with gallery(monkeypatch, FIVE[:2]) as place:
+        drawn = golden("archives_gone", place)
+        for _ in range(3):
+            made = await place.back_up(after=60)
+        for archive in sorted(place.settings.backup_dir.glob("*.zip"))[:2]:
+            archive.unlink()
+        await place.later(3)
+        await keep_common(drawn, place)
+        status = await place.screen(MENU, "📊 Backup Status")
+        drawn.keep("accepted", await pressed(place.ann, "👍 This is fine", status, "all is well"))
+        archive = place.settings.backup_dir / made.archive_name
+        archive.write_bytes(archive.read_bytes()[:100])
+        drawn.keep("cut", await place.screen(MENU, "📊 Backup Status"))
+        drawn.finish()
+
+
+async def test_archives_lost(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """The group that is to receive them has never let the bot in, and now the disk's are gone too."""
+    async with gallery(monkeypatch, DELIVER_TO="-100500") as place:
+        drawn = golden("archives_lost", place)
+        for _ in range(2):
+            made = await place.back_up(after=60)
+        await place.alarmed("unreachable:-100500")
+        await place.later(3)
+        (place.settings.backup_dir / made.archive_name).unlink()
+        drawn.keep("some", await place.screen(MENU, "📊 Backup Status"))
+        for archive in place.settings.backup_dir.glob("*.zip"):
+            archive.unlink()
+        await keep_common(drawn, place)
+        status = await place.screen(MENU, "📊 Backup Status")
+        drawn.keep("accepted", await pressed(place.ann, "👍 This is fine", status, "No good backup is left"))
         drawn.finish()
 
 

@@ -493,7 +493,8 @@ def test_a_result_never_says_delivered_where_it_is_not() -> None:
 def test_a_backup_known_from_the_chat_lies_there() -> None:
     """After `recover --rebuild` nobody has asked for it, and no delivery is known; yet the chat has it."""
     backup = replace(worst_backup(), trigger=Trigger.COMMAND, requested_by=FROM_THE_CHAT)
-    shown = plain(status_texts.status(samples.status(latest=backup, latest_proven=backup, latest_deliveries=()), ZONE))
+    seen = samples.status(latest=backup, latest_proven=backup, latest_deliveries=(), in_telegram=True)
+    shown = plain(status_texts.status(seen, ZONE))
     assert "📬 It lies in the chat" in shown
     details = BackupDetails(backup=backup, deliveries=(), retention="", volumes=1)
     shown = plain(history_texts.details(details, NOW, ZONE))

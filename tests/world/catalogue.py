@@ -11,7 +11,7 @@ from typing import Any
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.models import Archive, BackedUp, Backup, BackupState, Reason, SkippedRecord, Trigger
-from bot.services.catalogue import Catalogue, Rebuilt, open_or_rebuild
+from bot.services.catalogue import Catalogue, Rebuilt, open_or_rebuild, schema
 from bot.services.manager import Courier
 from tests.world import values
 from tests.world.databases import make_database, write_env
@@ -61,6 +61,17 @@ class House:
 
     def archive(self, backup: Backup) -> Path:
         return self.store / backup.archive_name
+
+
+def at_step_before(path: Path, step: tuple[str, ...]) -> sqlite3.Connection:
+    """A catalogue as the version wrote it whose next step is this one."""
+    version = schema.STEPS.index(step)
+    connection = sqlite3.connect(path)
+    for statement in (sql for one in schema.STEPS[:version] for sql in one):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {version}")
+    return connection
 
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)

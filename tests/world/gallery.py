@@ -123,17 +123,17 @@ async def gallery(
             async with AsyncExitStack() as running:
                 place = Gallery(folder, api, ann, ben, usual | more, clock, patch, running)
                 await place.start(*sources)
-                await until(lambda: _known(place.service, 1 + ben_started))
+                await until(lambda: _known(place.service))
                 yield place
         finally:
             shutil.rmtree(folder)
         assert api.violations == []
 
 
-async def _known(service: Service, people: int) -> bool:
-    """Whether the service has asked Telegram for the names of so many people."""
+async def _known(service: Service) -> bool:
+    """Whether the service has asked Telegram for everybody: what they are called, or that they have yet to come."""
     statuses = await service.courier.catalogue.recipients.statuses(service.courier.settings.recipients)
-    return sum(bool(status.name) for status in statuses) == people
+    return all(status.name or status.parked_reason for status in statuses)
 
 
 def _database(path: Path, seed: int) -> Path:

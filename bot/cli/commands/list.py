@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import Annotated
 
 import typer
@@ -11,6 +12,10 @@ from bot.cli import output
 from bot.cli.backup_output import print_backups
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
+from bot.models import Delivery
+from bot.services.catalogue import Catalogue
+from bot.texts.backups import names_of, not_delivered_to
+from bot.texts.markup import plain
 
 EXAMPLES = ("sqlite-courier list", "sqlite-courier list --limit 10", "sqlite-courier list --all --json")
 
@@ -35,7 +40,18 @@ def command(
                 if inventory.housekeeping.keep_rules.any
                 else {}
             )
+            owed = await _owed(inventory.catalogue)
         told = [output.fields_of(one) | ({"retention": why.get(one.id, "")} if why else {}) for one in backups]
-        output.print_result(told, json=json, printed=lambda: print_backups(backups, settings.timezone, why))
+        output.print_result(told, json=json, printed=lambda: print_backups(backups, settings.timezone, why, owed))
 
     asyncio.run(work())
+
+
+async def _owed(catalogue: Catalogue) -> dict[int, str]:
+    """Return, by backup, whom it is not delivered to yet."""
+    owed: dict[int, list[Delivery]] = defaultdict(list)
+    for delivery in await catalogue.deliveries.owed():
+        owed[delivery.backup_id].append(delivery)
+    whom = {delivery.recipient for deliveries in owed.values() for delivery in deliveries}
+    names = names_of(await catalogue.recipients.statuses(whom))
+    return {backup_id: plain(not_delivered_to(deliveries, names)) for backup_id, deliveries in owed.items()}

@@ -27,7 +27,7 @@ def command(env_file: EnvFile = DEFAULT_ENV, out: Out = Path("report.html")) -> 
 
     async def work() -> str:
         async with opened(settings, reading=True) as inventory:
-            seen = await read_report(inventory.catalogue, settings, await inventory.status())
+            seen = await read_report(inventory.catalogue, settings, await inventory.status(), inventory.backup_days)
         return report(seen, settings.timezone)
 
     page = asyncio.run(work())

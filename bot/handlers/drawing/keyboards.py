@@ -159,6 +159,7 @@ def page_of(items: Sequence[T], page: int, size: int) -> tuple[int, Sequence[T],
     return page, items[page * size : (page + 1) * size], (page + 1) * size < len(items)
 
 
+HISTORY = "🗂 History"
 TO_MENU = back_row("Back", Go(place=ScreenName.MENU))
 
 
@@ -179,7 +180,7 @@ def backup_menu(mend: Row, *, paused: bool) -> InlineKeyboardMarkup:
             button("📜 Detailed Logs", Logs(level=LogLevel.ALL, page=0)),
             button("🩺 System Health", Go(place=ScreenName.HEALTH)),
         ],
-        [button("🗄 Databases", Databases(page=0)), button("🗂 History", History(page=0))],
+        [button("🗄 Databases", Databases(page=0)), button(HISTORY, History(page=0))],
         [button("⚙️ Settings", SettingsButton(section=Section.ALL)), resume if paused else pause],
         back_row("Back", Go(place=ScreenName.ADMIN)),
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-from bot.clock import Clock
 from bot.errors import NothingToBackUpError
 from bot.models import (
     FROM_THE_CHAT,
@@ -66,12 +65,13 @@ class AlarmChecks:
         running: Callable[[], RunInProgress | None],
         stale_after: timedelta | None,
         people: People,
-        clock: Clock,
+        look: Callable[[], Awaitable[None]],
     ) -> None:
+        """`look` records which archives are gone from the disk."""
         self._alarms, self._catalogue, self._store, self._timetable = alarms, catalogue, store, timetable
         self._running, self._stale_after = running, stale_after
-        self._people, self._clock = people, clock
-        self._started_at = clock()
+        self._people, self._look, self._clock = people, look, timetable.now
+        self._started_at = timetable.now()
         self._mark: object = None
         self._latest: Backup | None = None
         self._proven: Backup | None = None
@@ -82,7 +82,8 @@ class AlarmChecks:
         return (self.backups, self.runs, self.staleness, self.drills, self.recipients, self.disk)
 
     async def backups(self) -> None:
-        """Read the newest backups, if they are not the same as before: they can be long."""
+        """Read the newest good backup and run, if they are not the same as before: they can be long."""
+        await self._look()
         mark = await self._catalogue.backups.newest_mark()
         if mark != self._mark:
             self._latest = await self._catalogue.backups.latest_run(interrupted=False)  # a shutdown is no trouble

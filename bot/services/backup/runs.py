@@ -250,11 +250,10 @@ class Runs:
         if not backup.on_disk or not await self._preferences.is_redundant(backup):
             return
         try:
-            await self._store.delete(backup.archive_name)
+            await self._housekeeping.remove(backup)
         except CourierError as error:
             logger.warning("{} could not be removed: {}", backup.archive_name, error.sentence)
             return
-        await self._catalogue.backups.mark_deleted(backup.id)
         logger.info("backup {} is unchanged since backup {}: its archive is not kept", backup.id, backup.same_as)
 
     def _report(self, run: _Run, progress: Progress) -> None:

@@ -9,12 +9,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.models import SAFETY_KEPT, Backup, BackupState, DeliveryReason, Reason, Trigger
+from bot.models import (
+    FROM_THE_CHAT,
+    SAFETY_KEPT,
+    Backup,
+    BackupState,
+    Cause,
+    DeliveryReason,
+    LostArchive,
+    Reason,
+    Trigger,
+)
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.databases import learn_names
-from bot.services.catalogue.values import as_reason
+from bot.services.catalogue.elsewhere import RECEIVED, TELEGRAM, TWIN
+from bot.services.catalogue.values import as_reason, as_recipient, as_time
 from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
@@ -60,16 +71,18 @@ class ArchiveTable(BackupRows):
     async def adopt(self, archive: Path, manifest: Manifest, sha256: str, *, sealed: str = "") -> Backup:
         """Record an archive found on disk from its manifest; return its backup, the known one if it is known already.
 
-        An interrupted run whose archive this is gets it. The names of its databases are remembered where none is.
-        Raises FileNotFoundError when the archive is gone.
+        Of one that was learned from the chat the manifest tells what the chat did not. An interrupted run whose archive
+        this is gets it. The names of its databases are remembered where none is. Raises FileNotFoundError when it is
+        gone.
         """
         name, size = archive.name, (await asyncio.to_thread(archive.stat)).st_size
         known = await self._known(name, sha256)
-        if known is not None:
+        if known is not None and known.requested_by != FROM_THE_CHAT:
             return known
-        unopened = await self._unopened(name)
+        learned = {} if known is None else {"trigger": manifest.trigger, "requested_by": FOUND_ON_DISK}
         backup_id = (
-            unopened
+            (known and known.id)
+            or await self._unopened(name)
             or await self._run_that_wrote(name)
             or await self._begin(manifest.trigger, FOUND_ON_DISK, manifest.created_at)
         )
@@ -78,12 +91,13 @@ class ArchiveTable(BackupRows):
             manifest.databases,
             manifest.skipped,
             on_disk=True,
-            state=BackupState.PARTIAL if manifest.skipped else BackupState.STORED,
+            state=known.state if known else BackupState.PARTIAL if manifest.skipped else BackupState.STORED,
             finished_at=manifest.created_at,
             archive_name=name,
             archive_bytes=size,
             archive_sha256=sha256,
             sealed=sealed,
+            **learned,
         )
         await learn_names(self._db, manifest)
         if manifest.trigger is Trigger.SAFETY:  # an old one doesn't go before anybody has seen that it is there
@@ -161,6 +175,37 @@ class ArchiveTable(BackupRows):
     async def faulty(self) -> tuple[Backup, ...]:
         """Return the backups whose archive is known to be gone or damaged, newest first."""
         return await self._select("SELECT id FROM backups WHERE fault <> ''")
+
+    @reading
+    async def lost(self) -> tuple[LostArchive, ...]:
+        """Return the same with who has them all the same, those too that were let go."""
+        holders = await self._db.rows(
+            f"SELECT id, address FROM backups JOIN deliveries ON {RECEIVED} WHERE fault <> '' ORDER BY deliveries.rowid"
+        )
+        return tuple(
+            LostArchive(
+                backup_id=row["id"],
+                started_at=as_time(row["started_at"]),
+                gone=not row["on_disk"],
+                let_go=as_reason(row["fault"]).code == Cause.ARCHIVE_LET_GO,
+                in_telegram=bool(row["in_telegram"]),
+                twin=bool(row["twin"]),
+                holders=tuple(as_recipient(one["address"]) for one in holders if one["id"] == row["id"]),
+            )
+            for row in await self._db.rows(
+                f"SELECT id, started_at, on_disk, fault, {TELEGRAM} AS in_telegram, {TWIN} AS twin FROM backups"
+                f" WHERE fault <> '' {BY_TIME}"
+            )
+        )
+
+    @writing
+    async def let_go(self, backup_id: int) -> None:
+        """Record that it is fine for an archive to be gone; nothing happens to one that is not."""
+        await self._db.execute(
+            "UPDATE backups SET fault = ? WHERE id = ? AND on_disk = 0 AND fault <> ''",
+            Reason(Cause.ARCHIVE_LET_GO),
+            backup_id,
+        )
 
     @writing
     async def set_store_faults(self, url: str, lines: Sequence[str]) -> None:

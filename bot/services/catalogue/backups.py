@@ -21,6 +21,7 @@ from bot.models import (
 )
 from bot.services.catalogue.backup_rows import A_RUN, AMONG, BY_TIME, ORDINARY, BackupRows
 from bot.services.catalogue.connection import reading, writing
+from bot.services.catalogue.elsewhere import ELSEWHERE
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.values import as_time
 from bot.services.files.names import bare_name
@@ -28,10 +29,6 @@ from bot.services.files.names import bare_name
 ALL = -1
 """The limit that returns every backup."""
 
-# What is known to be gone or damaged on the disk is a good backup only where somebody has received it whole.
-# +state: found by the backup, which has a few deliveries, and not by the state, which nearly all have.
-_RECEIVED = "EXISTS (SELECT 1 FROM deliveries WHERE backup_id = backups.id AND +state = 'sent' AND reason = '')"
-_GOOD = f"archive_sha256 <> '' AND {ORDINARY} AND (fault = '' OR {_RECEIVED})"
 _SOUND = "on_disk = 1 AND fault = ''"
 
 
@@ -174,7 +171,8 @@ class BackupTable(BackupRows):
         """
         asked = name_or_id.strip()
         if asked.casefold() == "latest":
-            latest = await self._latest(f"{_GOOD} AND {_SOUND}") or await self._latest(_GOOD)
+            good = await self._good()
+            latest = await self._latest(f"{good} AND {_SOUND}") or await self._latest(good)
             latest = latest or await self._latest(f"archive_sha256 <> '' AND {ORDINARY}")
             if latest is None:
                 raise NotFoundError("There is no proven backup yet.")
@@ -189,14 +187,14 @@ class BackupTable(BackupRows):
     async def latest_proven(self) -> Backup | None:
         """Return the newest good backup, also one that was deleted from the disk since; no safety copy.
 
-        One whose archive is known to be gone or damaged counts only where a recipient has it.
+        One whose archive is known to be gone or damaged counts only where it can be had all the same.
         """
-        return await self._latest(_GOOD)
+        return await self._latest(await self._good())
 
     @reading
     async def latest_sound(self) -> Backup | None:
         """Return the newest backup whose archive is on the disk, with nothing known against it; no safety copy."""
-        return await self._latest(f"{_GOOD} AND {_SOUND}")
+        return await self._latest(f"archive_sha256 <> '' AND {ORDINARY} AND {_SOUND}")
 
     @reading
     async def latest_run(self, *, interrupted: bool = True) -> Backup | None:
@@ -217,7 +215,7 @@ class BackupTable(BackupRows):
         # SQLite takes the bare columns of the row that a lone max() chose; a window function says it without that rule.
         rows = await self._db.rows(
             "SELECT name, id FROM (SELECT name, id, row_number() OVER (PARTITION BY name"
-            f" ORDER BY ({_SOUND}) DESC, ({_GOOD}) DESC, {NEWEST_FIRST_SQL}) AS place"
+            f" ORDER BY ({_SOUND}) DESC, ({await self._good()}) DESC, {NEWEST_FIRST_SQL}) AS place"
             f" FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '' AND {ORDINARY})"
             " WHERE place = 1 ORDER BY name",
             self._soon,
@@ -262,10 +260,13 @@ class BackupTable(BackupRows):
         )
 
     @reading
-    async def newest_mark(self) -> tuple[int, str] | None:
-        """Return id and state of the newest run: what changes when there is something new to look at."""
-        row = await self._db.row("SELECT id, state FROM backups ORDER BY id DESC LIMIT 1")
-        return None if row is None else (row["id"], row["state"])
+    async def newest_mark(self) -> tuple[int, str, int] | None:
+        """Return id and state of the newest run, and how many archives are lost: what changes when something is new."""
+        row = await self._db.row(
+            "SELECT id, state, (SELECT count(*) FROM backups WHERE fault <> '') AS lost FROM backups"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        return None if row is None else (row["id"], row["state"], row["lost"])
 
     @reading
     async def first_at(self) -> datetime | None:
@@ -287,6 +288,11 @@ class BackupTable(BackupRows):
         if not same:
             raise NotFoundError(f"There is no backup “{asked}”.", hint="The list of backups shows ids and names.")
         return int(max(same, key=lambda row: bool(row["on_disk"]))["id"])
+
+    async def _good(self) -> str:
+        """Return in SQL what is good: what is lost here and can be had, too, looked for once and not for every row."""
+        had = await self._db.column(f"SELECT id FROM backups WHERE fault <> '' AND {ELSEWHERE}")
+        return f"archive_sha256 <> '' AND {ORDINARY} AND (fault = '' OR id IN ({', '.join(map(str, had))}))"
 
     async def _latest(self, condition: str) -> Backup | None:
         return await self._first(

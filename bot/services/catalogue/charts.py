@@ -71,6 +71,19 @@ class ChartTable(BackupRows):
         ]
 
     @reading
+    async def spans(self, since: datetime) -> tuple[tuple[datetime, datetime | None], ...]:
+        """Return when the runs since then began and ended, oldest first; None: under way. No safety copies.
+
+        One that was cut off ended as it began: when its process did is not known.
+        """
+        rows = await self._db.rows(
+            "SELECT started_at, CASE state WHEN 'interrupted' THEN started_at ELSE finished_at END AS ended"
+            f" FROM backups WHERE started_at >= ? AND {ORDINARY} AND {A_RUN} ORDER BY started_at, id",
+            since,
+        )
+        return tuple((as_time(row["started_at"]), as_time(row["ended"]) if row["ended"] else None) for row in rows)
+
+    @reading
     async def days(self, since: datetime, timezone: ZoneInfo) -> tuple[BackupDay, ...]:
         """Return the local days since an instant on which a run ended, oldest first."""
         days: dict[date, list[int]] = {}

@@ -10,7 +10,7 @@ from bot.models import Backup, Delivery, DeliveryState, Reason, Recipient, SentV
 from bot.services.catalogue.backup_rows import AMONG, OWED, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
-from bot.services.catalogue.values import as_time, columns_of, from_row
+from bot.services.catalogue.values import columns_of, from_row
 
 WHOLE = """deliveries.state = 'sent' AND NOT EXISTS (
     SELECT 1 FROM sent_volumes AS gone WHERE gone.backup_id = deliveries.backup_id
@@ -43,15 +43,6 @@ class DeliveryTable(BackupRows):
         if recipient is None:
             return await self._deliveries(f"WHERE {OWED}")
         return await self._deliveries(f"WHERE {OWED} AND address = ?", recipient)
-
-    @reading
-    async def first_owed_at(self, recipient: Recipient) -> datetime | None:
-        """Return when the first backup began that was meant for a recipient; None where none ever was."""
-        return await self._db.value(
-            as_time,
-            "SELECT min(started_at) FROM deliveries JOIN backups ON id = backup_id WHERE address = ?",
-            recipient,
-        )
 
     @writing
     async def save(self, delivery: Delivery) -> None:

@@ -12,6 +12,7 @@ from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.values import as_reason, as_recipient, as_time, from_row
 
 AUTO_DELETING = "SELECT address, name, auto_delete FROM recipients WHERE auto_delete > 0"
+_REACHABLE = "UPDATE recipients SET parked_reason = '', parked_since = NULL WHERE address = ?"
 _TOPIC, _CLAIM = "topic:", "topic claim:"
 
 
@@ -40,6 +41,11 @@ class RecipientTable(CatalogueTable):
     async def _park(self, recipient: Recipient, reason: Reason | str) -> None:
         await self._db.upsert("recipients", "address", address=recipient, parked_reason=reason)
         await self._db.execute(
+            "UPDATE recipients SET parked_since = coalesce(parked_since, ?) WHERE address = ?",
+            self._db.clock(),
+            recipient,
+        )
+        await self._db.execute(
             f"UPDATE deliveries SET state = 'parked', reason = ?, next_try_at = NULL WHERE address = ? AND {OWED}",
             reason,
             recipient,
@@ -61,7 +67,7 @@ class RecipientTable(CatalogueTable):
     @writing
     async def unpark(self, recipient: Recipient) -> None:
         """Record that a recipient can be reached again; its parked deliveries are pending, their attempts forgotten."""
-        await self._db.execute("UPDATE recipients SET parked_reason = '' WHERE address = ?", recipient)
+        await self._db.execute(_REACHABLE, recipient)
         await self._db.execute(
             "UPDATE deliveries SET state = 'pending', reason = '', next_try_at = NULL, attempts = 0"
             " WHERE address = ? AND state = 'parked'",
@@ -86,7 +92,7 @@ class RecipientTable(CatalogueTable):
                 recipient,
             )
             if recipient not in kept:
-                await self._db.execute("UPDATE recipients SET parked_reason = '' WHERE address = ?", recipient)
+                await self._db.execute(_REACHABLE, recipient)
 
     @reading
     async def parked(self) -> dict[Recipient, Reason]:
@@ -179,7 +185,9 @@ class RecipientTable(CatalogueTable):
             f"UPDATE OR IGNORE deliveries SET address = ? WHERE address = ? AND {OWED}", made, recipient
         )
         await self._db.execute(
-            "UPDATE OR IGNORE recipients SET address = ?, parked_reason = '' WHERE address = ?", made, recipient
+            "UPDATE OR IGNORE recipients SET address = ?, parked_reason = '', parked_since = NULL WHERE address = ?",
+            made,
+            recipient,
         )
         await self._db.execute("DELETE FROM recipients WHERE address = ?", recipient)
         await self._db.execute(f"DELETE FROM deliveries WHERE address = ? AND {OWED}", recipient)

@@ -81,6 +81,11 @@ class RestorePointTable(BackupRows):
         """Return the backup that a restore point is of, if it is known."""
         return await self._backup_of(point)
 
+    @reading
+    async def holds(self, backup_id: int) -> bool:
+        """Tell whether Telegram has a backup whole, as far as is known."""
+        return await self._in_telegram(backup_id)
+
     @writing
     async def learn(self, points: Iterable[RestorePoint]) -> int:
         """Take over restore points that this catalogue does not know, or not where to fetch; return how many.
@@ -92,13 +97,16 @@ class RestorePointTable(BackupRows):
         for point in sorted(points, key=lambda point: point.at):
             known = await self._backup_of(point)
             backup_id = await self._learn(point) if known is None else known.id
-            if await self._db.value(int, f"SELECT count(*) FROM ({IN_TELEGRAM}) WHERE id = ?", backup_id):
+            if await self._in_telegram(backup_id):
                 continue
             await self._db.execute("DELETE FROM volumes WHERE backup_id = ?", backup_id)
             for number, volume in enumerate(point.volumes, start=1):
                 await self._db.insert("volumes", backup_id=backup_id, number=number, **columns_of(volume))
             learned += 1
         return learned
+
+    async def _in_telegram(self, backup_id: int) -> bool:
+        return bool(await self._db.value(int, f"SELECT count(*) FROM ({IN_TELEGRAM}) WHERE id = ?", backup_id))
 
     async def _backup_of(self, point: RestorePoint) -> Backup | None:
         return await self._first(

@@ -19,6 +19,7 @@ from bot.services.catalogue.schema_reasons import (
     UNOPENED_IS_NO_NOTE,
     WARNINGS_OF_DATABASES,
 )
+from bot.services.catalogue.schema_recipients import PARKED_SINCE
 from bot.services.catalogue.schema_taken_over import DEFLATED_BYTES, TAKEN_OVER
 
 # Written into the file's header, so that `file` and we tell a catalogue from somebody else's database.
@@ -290,7 +291,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
     *(_TELEGRAM, TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES, REASONS_OF_SKIPS),
     *(FACTS_OF_ACTIONS, REASONS_OF_DELIVERIES, REASONS_OF_BACKUPS, RESULTS_OF_DRILLS),
-    *(UNOPENED_IS_NO_NOTE, WARNINGS_OF_DATABASES, SAFETY_IS_NO_NOTE, FIGURES_OF_RESTORES, DEFLATED_BYTES),
+    *(UNOPENED_IS_NO_NOTE, WARNINGS_OF_DATABASES, SAFETY_IS_NO_NOTE, FIGURES_OF_RESTORES, DEFLATED_BYTES, PARKED_SINCE),
 )
 VERSION = len(STEPS)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.models import Action, Facts, Heartbeat, Override
 from bot.services.catalogue.connection import CatalogueConnection, CatalogueTable, reading, writing
-from bot.services.catalogue.values import as_time, columns_of
+from bot.services.catalogue.values import as_text, as_time, columns_of
 
 FAR_AHEAD = timedelta(days=2)
 """More than a daily run is late, less than an archive's age by default."""
@@ -15,6 +17,7 @@ FAR_AHEAD = timedelta(days=2)
 LEAP_DOUBTED = timedelta(days=1)
 _LEAPT = "clock_leapt"
 _OFF_FROM = "off_from"
+_FOLLOWED = "followed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +144,35 @@ class ServiceTable(CatalogueTable):
     async def set_untold(self, what: str, about: str = "untold") -> None:
         await self._db.set_meta(about, what)
 
+    @writing
+    async def follow(self, rule: str) -> None:
+        """Record that runs are due by this rule from now on, unless they were already."""
+        if (await self._followed())[0] != rule:
+            await self._db.set_meta(_FOLLOWED, json.dumps([rule, as_text(self._db.clock())]))
+
+    @reading
+    async def followed_since(self, rule: str) -> datetime | None:
+        """Return since when runs are due by this rule; None where they are due by another, or were never."""
+        followed, since = await self._followed()
+        return as_time(since) if followed == rule else None
+
+    async def _followed(self) -> tuple[str, str]:
+        rule, since = await self._db.meta(json.loads, _FOLLOWED) or ("", "")
+        return rule, since
+
+    @reading
+    async def pauses(self) -> tuple[tuple[datetime, datetime], ...]:
+        """Return from when to when scheduled runs were or are paused, as admins did it, oldest first."""
+        acts = await self._db.models(
+            AuditEntry, "SELECT * FROM audit WHERE action IN (?, ?) ORDER BY id", Action.PAUSED, Action.RESUMED
+        )
+        ends = (*(act.at for act in acts[1:]), datetime.max.replace(tzinfo=UTC))
+        return tuple(
+            (act.at, min(end, _until(act) or end))
+            for act, end in zip(acts, ends, strict=False)
+            if act.action is Action.PAUSED
+        )
+
     @reading
     async def last_planned(self) -> datetime | None:
         """Return the last run time that the scheduler honoured."""
@@ -149,3 +181,11 @@ class ServiceTable(CatalogueTable):
     @writing
     async def set_last_planned(self, at: datetime) -> None:
         await self._db.set_meta("last_planned", at)
+
+
+def _until(act: AuditEntry) -> datetime | None:
+    """Return when a pause was to end; None where it was not said, or in a form of earlier versions."""
+    with suppress(ValueError):
+        until = as_time(act.fact("until"))
+        return until if until.tzinfo is not None else None
+    return None

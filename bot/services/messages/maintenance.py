@@ -21,7 +21,7 @@ from bot.services.contracts.destination import MessageGone, Notice, NoticeChanne
 from bot.services.messages.digest import Digest
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.tidying import TidyDecision, plan_tidy
-from bot.services.messages.week import DrawWeek, PictureChannel, WeeklyPicture
+from bot.services.messages.week import DrawWeek, PictureChannel, ReadDays, WeeklyPicture
 
 GATHER = 1.0
 """Seconds in which further news join one edit."""
@@ -47,6 +47,9 @@ class EditableMessages(NoticeChannel, PictureChannel, Protocol):
 
 class Sentences(Protocol):
     """The texts, made by whoever talks to people; `draw_week` is None where no picture is to be sent."""
+
+    @property
+    def days(self) -> ReadDays: ...
 
     @property
     def draw_week(self) -> DrawWeek | None: ...
@@ -89,7 +92,9 @@ class ChatMaintenance:
         self._keep = timedelta(hours=settings.chat_keep_hours) or None
         self._tidied, self._clock, self._sleep = tidied, clock, sleep
         self._week = (
-            WeeklyPicture(catalogue, notes, sentences.draw_week, timezone=settings.timezone, clock=clock)
+            WeeklyPicture(
+                catalogue, notes, sentences.draw_week, sentences.days, timezone=settings.timezone, clock=clock
+            )
             if sentences.draw_week is not None
             else None
         )

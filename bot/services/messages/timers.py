@@ -1,4 +1,4 @@
-"""Knows what chats are called, and warns of those with an auto-delete timer, which silently lose backups."""
+"""Knows what chats are called and which can't be reached, and warns of auto-delete timers, which lose backups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.clock import Clock
 from bot.models import Recipient
 from bot.services.catalogue import Catalogue, stored_auto_deleting
 from bot.services.contracts.chats import Chats
-from bot.services.contracts.destination import Outcome
+from bot.services.contracts.destination import Outcome, Parked
 from bot.services.people.people import People
 
 LOOK_EVERY = timedelta(hours=6)
@@ -20,7 +20,11 @@ LOOK_EVERY = timedelta(hours=6)
 
 
 class Timers:
-    """Knows the names of our chats, and which of them have a timer (https://core.telegram.org/bots/api#chatfullinfo)."""
+    """Knows the names of our chats, and which of them have a timer (https://core.telegram.org/bots/api#chatfullinfo).
+
+    A person who has never pressed Start, or a group that the bot is not in, is recorded as not to be reached before
+    anything is to be delivered there.
+    """
 
     def __init__(self, catalogue: Catalogue, chats: Chats, people: People, *, clock: Clock) -> None:
         self._catalogue, self._chats, self._clock = catalogue, chats, clock
@@ -47,13 +51,19 @@ class Timers:
             chat = await self._chats.describe(chat_id)
         except Outcome as outcome:
             logger.debug("the timer of chat {} is not known: {}", chat_id, outcome.sentence)
+            if isinstance(outcome, Parked):
+                for recipient in await self._of_chat(chat_id):
+                    await self._catalogue.recipients.park(recipient, outcome.reason)
             return ""
         seconds = chat.auto_delete
         await self.changed(chat_id, seconds)
-        for recipient in await self._catalogue.recipients.all_current(self._people.everybody):
-            if recipient.chat_id == chat_id and chat.name:
-                await self._catalogue.recipients.set_name(recipient, chat.name)
+        for recipient in await self._of_chat(chat_id) if chat.name else ():
+            await self._catalogue.recipients.set_name(recipient, chat.name)
         return timer_warning("This chat", seconds) if seconds else ""
+
+    async def _of_chat(self, chat_id: int) -> tuple[Recipient, ...]:
+        everybody = await self._catalogue.recipients.all_current(self._people.everybody)
+        return tuple(one for one in everybody if one.chat_id == chat_id)
 
     async def changed(self, chat_id: int, seconds: int) -> None:
         """Record a timer, or with 0 that there is none. Nothing happens to a chat that is not ours."""

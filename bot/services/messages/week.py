@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
@@ -30,6 +30,9 @@ class Picture:
     caption: str
 
 
+ReadDays = Callable[[datetime], Awaitable[Sequence[BackupDay]]]
+"""Reads the local days since an instant, with the runs that did not take place on them."""
+
 DrawWeek = Callable[[Sequence[BackupDay], Trends, date], Picture]
 """Draws seven local days, of which the date is the last; blocking."""
 
@@ -46,9 +49,16 @@ class WeeklyPicture:
     """Knows by the catalogue whom it has told of which week."""
 
     def __init__(
-        self, catalogue: Catalogue, channel: PictureChannel, draw: DrawWeek, *, timezone: ZoneInfo, clock: Clock
+        self,
+        catalogue: Catalogue,
+        channel: PictureChannel,
+        draw: DrawWeek,
+        days: ReadDays,
+        *,
+        timezone: ZoneInfo,
+        clock: Clock,
     ) -> None:
-        self._catalogue, self._channel, self._draw = catalogue, channel, draw
+        self._catalogue, self._channel, self._draw, self._days = catalogue, channel, draw, days
         self._timezone, self._clock = timezone, clock
 
     async def tell(self, recipient: Recipient) -> None:
@@ -58,7 +68,7 @@ class WeeklyPicture:
             return
         end = datetime.combine(monday, time(), tzinfo=self._timezone)
         start = datetime.combine(monday - timedelta(days=7), time(), tzinfo=self._timezone)
-        days = [day for day in await self._catalogue.charts.days(start, self._timezone) if day.day < monday]
+        days = [day for day in await self._days(start) if day.day < monday]
         if not days:
             return
         trends = await self._catalogue.charts.trends(start, end)

@@ -47,16 +47,15 @@ class People(Lists):
         """Return what is known of each, under its present id, and who of them was invited and has yet to come."""
         current = [await self._catalogue.recipients.current(one) for one in recipients]
         found = await self._catalogue.recipients.statuses(current)
-        return tuple([replace(one, invited=await self._has_yet_to_come(one)) for one in found])
+        return tuple([replace(one, invited=self._has_yet_to_come(one)) for one in found])
 
-    async def _has_yet_to_come(self, one: RecipientStatus) -> bool:
+    def _has_yet_to_come(self, one: RecipientStatus) -> bool:
         """Tell whether an admin has never pressed Start: added in the chat, or in the settings for a day at most."""
         if one.recipient not in self.admins or not one.parked_reason or one.last_sent_at is not None:
             return False
         if one.recipient in self.invited:
             return True
-        since = await self._catalogue.deliveries.first_owed_at(one.recipient)
-        never_came = one.parked_reason.code in _NEVER_CAME
+        never_came, since = one.parked_reason.code in _NEVER_CAME, one.parked_since
         return never_came and since is not None and self._clock() - since < COMES_WITHIN
 
     async def load(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -44,6 +46,15 @@ class Housekeeping:
     def __init__(self, settings: Settings, catalogue: Catalogue, store: Store, *, clock: Clock) -> None:
         self._settings, self._catalogue, self._store, self._clock = settings, catalogue, store, clock
         self._trimmed_at: datetime | None = None
+        self._deleting = asyncio.Lock()
+
+    async def look(self) -> None:
+        """Record which archives are gone from the disk or cut short, by a listing alone. Raises as `take_stock` does.
+
+        One that is just being removed here is not missed.
+        """
+        async with self._deleting:
+            await take_stock(self._store, self._catalogue, reads=False)
 
     # --- by the settings ---------------------------------------------------------------------------------------
 
@@ -90,19 +101,25 @@ class Housekeeping:
             if decision.keep:
                 continue
             try:
-                await self._store.delete(decision.backup.archive_name)
+                await self.remove(decision.backup)
             except ArchiveError as error:
                 logger.error("{} could not be pruned: {}", decision.backup.archive_name, error.sentence)
                 continue
             except NotFoundError:
                 logger.warning("{} was already gone from the disk", decision.backup.archive_name)
-            await self._catalogue.backups.mark_deleted(decision.backup.id)
+                await self._catalogue.backups.mark_deleted(decision.backup.id)
             logger.info("pruned {}: {}", decision.backup.archive_name, decision.why)
             dropped.append(decision)
         if not await self._catalogue.service.clock_leapt():
             await self._forget_gone()
             await self.trim()
         return tuple(dropped)
+
+    async def remove(self, backup: Backup) -> None:
+        """Delete an archive, and record that. Raises `NotFoundError` where it is not there, `ArchiveError`."""
+        async with self._deleting:
+            await self._store.delete(backup.archive_name)
+            await self._catalogue.backups.mark_deleted(backup.id)
 
     async def prune_after_run(self) -> None:
         """Prune; what keeps that from being done is logged, and keeps no new backup from going out."""
@@ -163,6 +180,14 @@ class Housekeeping:
         await self._catalogue.service.audit(actor, action, ("backup", backup_id), *noted)
         return await self._catalogue.backups.get(backup_id)
 
+    async def let_go(self, backup_ids: Iterable[int], *, actor: str) -> None:
+        """Miss archives that somebody took from the disk no longer; what lies elsewhere stays known."""
+        facts = []
+        for backup_id in backup_ids:
+            await self._catalogue.archives.let_go(backup_id)
+            facts.append(("backup", backup_id))
+        await self._catalogue.service.audit(actor, Action.ARCHIVES_FORGOTTEN, *facts)
+
     async def delete(self, backup_id: int, *, actor: str) -> None:
         """Delete one archive from the disk. Refused for a pinned one and for the last good backup of a database."""
         await take_stock(self._store, self._catalogue)
@@ -180,8 +205,7 @@ class Housekeeping:
                 f"Backup {backup_id} is the last good backup of {shown}{more}; it is never deleted.",
                 hint="Make a new backup first.",
             )
-        await self._store.delete(backup.archive_name)
-        await self._catalogue.backups.mark_deleted(backup_id)
+        await self.remove(backup)
         await self._catalogue.service.audit(
             actor, Action.DELETED, ("backup", backup_id), ("archive", backup.archive_name)
         )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from bot.clock import date_time
 from bot.errors import CourierError
 from bot.models import Backup, Cause, Reason, because
 from bot.services.catalogue import Catalogue, StoredArchive
@@ -19,12 +17,12 @@ _MOST = 3
 """Archives that are named one by one."""
 
 
-async def take_stock(store: Store, catalogue: Catalogue) -> None:
+async def take_stock(store: Store, catalogue: Catalogue, *, reads: bool = True) -> None:
     """Record which archives are gone from the disk, or have not the size they were written with.
 
-    Nothing is read but names and sizes, so that it can be done at every opening and before every deletion. An archive
-    that was found damaged stays so as long as its file is the one that was found; another one in its place is read in
-    full. Raises `ArchiveError` where the folder can't be read, and what the catalogue raises.
+    Nothing is read but names and sizes, so that it can be done at every look and before every deletion. An archive that
+    was found damaged stays so as long as its file is the one that was found; another one in its place is read in full,
+    by one who `reads`. Raises `ArchiveError` where the folder can't be read, and what the catalogue raises.
     """
     believed = await catalogue.archives.on_disk()
     files = await store.files()  # after the rows: a file is there before its row, and goes before it
@@ -38,7 +36,7 @@ async def take_stock(store: Store, catalogue: Catalogue) -> None:
         elif archive.archive_bytes != file.bytes:
             cut = because(Cause.ARCHIVE_CUT, bytes=file.bytes, written=archive.archive_bytes)
             await _record(catalogue, archive, cut, file)
-        elif archive.fault:
+        elif archive.fault and reads:
             await _read_again(store, catalogue, archive, file)
 
 
@@ -68,18 +66,9 @@ async def is_as_written(store: Store, backup: Backup) -> bool:
         return True
 
 
-async def archive_warnings(catalogue: Catalogue, timezone: ZoneInfo) -> tuple[str, ...]:
-    """Return what people should know of archives that are gone, damaged or dated in the future, a sentence for each."""
-    faulty = await catalogue.archives.faulty()
-    ahead = await catalogue.backups.dated_ahead()
-    lines = [
-        f"The archive of backup {backup.id} of {date_time(backup.started_at, timezone)}, is "
-        f"{'gone from the disk.' if backup.gone else f'damaged: {sentence_of(backup.fault)}'}"
-        for backup in faulty[:_MOST]
-    ]
-    if len(faulty) > _MOST:
-        lines.append(f"{len(faulty) - _MOST} more archives are gone or damaged: `sqlite-courier list` shows them.")
-    lines += [ahead_words(backup) for backup in ahead[:_MOST]]
+async def archive_warnings(catalogue: Catalogue) -> tuple[str, ...]:
+    """Return what people should know of archives dated in the future and of stores' losses, a sentence for each."""
+    lines = [ahead_words(backup) for backup in (await catalogue.backups.dated_ahead())[:_MOST]]
     lost = await catalogue.archives.store_faults()
     lines += lost[:_MOST]
     if len(lost) > _MOST:
@@ -93,9 +82,9 @@ def ahead_words(backup: Backup) -> str:
     return f"Backup {backup.id} is dated in the future ({at}): a wrong clock made it, and it counts as the oldest."
 
 
-async def _record(catalogue: Catalogue, backup: Backup | StoredArchive, fault: Reason, file: ArchiveFile) -> None:
-    await catalogue.archives.set_fault(backup.id, fault, file.state)
-    logger.error("the archive of backup {}, {}, is damaged: {}", backup.id, backup.archive_name, sentence_of(fault))
+async def _record(catalogue: Catalogue, archive: Backup | StoredArchive, fault: Reason, file: ArchiveFile) -> None:
+    await catalogue.archives.set_fault(archive.id, fault, file.state)
+    logger.error("the archive of backup {}, {}, is damaged: {}", archive.id, archive.archive_name, sentence_of(fault))
 
 
 async def _read_again(store: Store, catalogue: Catalogue, archive: StoredArchive, file: ArchiveFile) -> None:

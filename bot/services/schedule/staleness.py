@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import islice, takewhile
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from bot.services.schedule.scheduler import planned_times
@@ -13,9 +13,6 @@ MISSED_RUNS = 2
 
 MARGIN = timedelta(minutes=30)
 """What the last of those runs is given to finish."""
-
-MOST_COUNTED = 1000
-"""More missed runs are not counted: every minute, they would be half a million a year."""
 
 
 def too_old_at(last: datetime, schedule: str, timezone: ZoneInfo, allowed: timedelta | None = None) -> datetime:
@@ -27,12 +24,6 @@ def too_old_at(last: datetime, schedule: str, timezone: ZoneInfo, allowed: timed
     if allowed is not None:
         return last + allowed
     return max(islice(planned_times(schedule, timezone, last), MISSED_RUNS), default=last) + MARGIN
-
-
-def missed_runs(last: datetime, now: datetime, schedule: str, timezone: ZoneInfo) -> int:
-    """Return how many runs were planned after a backup begun at `last` and should have been made by now."""
-    planned = islice(planned_times(schedule, timezone, last), MOST_COUNTED)
-    return sum(1 for _ in takewhile(lambda at: at + MARGIN <= now, planned))
 
 
 def is_why(off: tuple[datetime, datetime], last: datetime, now: datetime, schedule: str, timezone: ZoneInfo) -> bool:

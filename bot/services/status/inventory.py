@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.clock import Clock
 from bot.config.settings import Settings
-from bot.models import BackupDetails, BackupPage, Status
+from bot.errors import ArchiveError
+from bot.models import BackupDay, BackupDetails, BackupPage, Status
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Files
@@ -20,6 +22,7 @@ from bot.services.people.people import People
 from bot.services.restore.cut_off import CutOffRestores
 from bot.services.retention.housekeeping import Housekeeping
 from bot.services.retention.inventory import archive_warnings
+from bot.services.schedule.missed import read_missed, with_missed
 from bot.services.schedule.plan import read_plan
 from bot.services.snapshot.databases import Discovery
 from bot.services.status.status import read_status
@@ -47,7 +50,11 @@ class Inventory:
 
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""
-        settings = self.settings
+        settings, unseen = self.settings, ""
+        try:
+            await self.housekeeping.look()
+        except ArchiveError as error:
+            unseen = error.sentence
         plan = await read_plan(settings.schedule, self.catalogue)
         status = await read_status(
             self.catalogue,
@@ -59,14 +66,21 @@ class Inventory:
             running=await self.under_way.anywhere(),
             warnings=(
                 *settings.warnings,
-                *filter(None, [plan.fault, self.polling.trouble]),
-                *await archive_warnings(self.catalogue, settings.timezone),
+                *filter(None, [unseen, plan.fault, self.polling.trouble]),
+                *await archive_warnings(self.catalogue),
                 *await timer_warnings(self.catalogue, self.people.everybody),
                 *await self._without_a_name(),
             ),
         )
         alarms = await self.alarms.open_alarms()  # also those that a full disk can't take
         return replace(status, alarms=alarms, cut_off=await self.cut_off.said())
+
+    async def backup_days(self, since: datetime) -> tuple[BackupDay, ...]:
+        """The local days since an instant on which runs ended or did not take place, oldest first."""
+        timezone = self.settings.timezone
+        plan = await read_plan(self.settings.schedule, self.catalogue)
+        missed = await read_missed(self.catalogue, plan, timezone, since, self.clock())
+        return with_missed(await self.catalogue.charts.days(since, timezone), missed, timezone)
 
     async def _without_a_name(self) -> tuple[str, ...]:
         """Warn where other servers share the bot, and no message says that it is from this one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,9 +22,10 @@ from bot.models import (
 )
 from bot.services.catalogue import Catalogue
 from bot.services.people.people import People
+from bot.services.schedule.missed import read_missed
 from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import planned_times
-from bot.services.schedule.staleness import is_why, missed_runs, too_old_at
+from bot.services.schedule.staleness import is_why, too_old_at
 from bot.services.snapshot.databases import Discovery
 from bot.words.causes import in_full
 
@@ -83,18 +84,19 @@ async def read_status(
     state, reason = service_state(heartbeat, paused, now=now, planned=next_run_at is not None)
     latest = await catalogue.backups.latest_run()
     proven = await catalogue.backups.latest_proven()
+    deliveries = await catalogue.deliveries.of(proven.id) if proven else ()
+    lost = await catalogue.archives.lost()
     timezone, allowed = settings.timezone, settings.stale_after
     stale = proven is not None and now > too_old_at(proven.started_at, plan.expression, timezone, allowed)
     last = max((run.started_at for run in (latest, proven) if run is not None), default=now)
-
-    def missed_since(since: datetime) -> int:
-        stopped = not stale or paused is not None
-        return 0 if stopped else missed_runs(max(last, since), now, plan.expression, timezone)
-
     off = await catalogue.service.was_off() if stale else None
     day, week = now - timedelta(days=1), now - timedelta(days=7)
-    ok_day, runs_day = await catalogue.backups.success_since(day)
-    ok_week, runs_week = await catalogue.backups.success_since(week)
+    missed = await read_missed(catalogue, plan, timezone, min(week, last), now)
+
+    async def rate(since: datetime) -> SuccessRate:
+        (ok, runs), lacking = await catalogue.backups.success_since(since), sum(at > since for at in missed)
+        return SuccessRate(ok=ok, total=runs + lacking, missed=lacking)
+
     return Status(
         state=state,
         state_reason=reason,
@@ -107,13 +109,17 @@ async def read_status(
         latest=latest,
         latest_proven=proven,
         stale=stale,
-        missed=missed_since(last),
+        missed=sum(at > last for at in missed) if stale and paused is None else 0,
         off=off if off is not None and is_why(off, last, now, plan.expression, timezone) else None,
-        latest_deliveries=await catalogue.deliveries.of(proven.id) if proven else (),
-        databases=await _databases(catalogue, discovery, latest),
+        latest_deliveries=deliveries,
+        in_telegram=proven is not None and not deliveries and await catalogue.restore_points.holds(proven.id),
+        lost=tuple(one for one in lost if not one.let_go),
+        databases=await _databases(
+            catalogue, discovery, latest, nowhere={one.backup_id for one in lost if not one.can_be_had}
+        ),
         recipients=await people.statuses(people.recipients),
-        day=SuccessRate(ok=ok_day, total=runs_day + missed_since(day)),
-        week=SuccessRate(ok=ok_week, total=runs_week + missed_since(week)),
+        day=await rate(day),
+        week=await rate(week),
         warnings=tuple(warnings),
         last_drill=await catalogue.drills.last(),
         restore_proven=await catalogue.drills.last(ok_only=True),
@@ -125,9 +131,18 @@ async def read_status(
     )
 
 
-async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup | None) -> tuple[DatabaseStatus, ...]:
-    """Every configured database, then those in a backup that are no longer configured and that nobody has let go."""
-    newest = await catalogue.backups.latest_by_database()
+async def _databases(
+    catalogue: Catalogue, discovery: Discovery, latest: Backup | None, *, nowhere: Collection[int]
+) -> tuple[DatabaseStatus, ...]:
+    """Every configured database, then those in a backup that are no longer configured and that nobody has let go.
+
+    Backups that can be had `nowhere` any more count as none.
+    """
+    newest = {
+        name: backup
+        for name, backup in (await catalogue.backups.latest_by_database()).items()
+        if backup.id not in nowhere
+    }
     skipped = latest.skipped if latest else ()
     trouble = {one.name: _FULL if one.reason is SkipReason.NO_SPACE else in_full(one.why) for one in skipped}
     reasons = {one.name: one.reason for one in skipped}

@@ -33,6 +33,7 @@ class ConcernKind(StrEnum):
     UNKNOWN = "unknown"
     FAILED = "failed"  # the newest run
     DATABASES = "databases"  # they are not in the newest backup
+    LOST = "lost"  # archives are gone from the disk or damaged there
     STALE = "stale"
     TELEGRAM = "telegram"
     DRILL = "drill"
@@ -61,7 +62,7 @@ class DatabaseStanding(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """One thing that is not as it should be. `names`: databases, recipients, keys of alarms."""
+    """One thing that is not as it should be. `names`: databases, recipients, keys of alarms, ids of backups."""
 
     kind: ConcernKind
     condition: Condition
@@ -78,8 +79,8 @@ _TOLD_OTHERWISE = frozenset({
 def concerns_of(status: Status) -> tuple[Concern, ...]:
     """Return what is not as it should be, the worst first; () while all is well. A pause is no concern of these."""
     return _worst_first((
-        *_service(status), *_backup(status), *_restore(status), *_databases(status), *_alarms(status),
-        *_delivery(status),
+        *_service(status), *_backup(status), *_archives(status), *_restore(status), *_databases(status),
+        *_alarms(status), *_delivery(status),
     ))  # fmt: skip
 
 
@@ -158,6 +159,8 @@ def database_condition(database: DatabaseStatus, status: Status) -> Condition:
             return Condition.WRONG
         case DatabaseStanding.OLD:
             return _too_old(status)
+        case DatabaseStanding.NEW if status.none_left:
+            return Condition.WRONG
         case DatabaseStanding.UNCHECKED | DatabaseStanding.NEW:
             return Condition.LOOK
         case DatabaseStanding.GOOD | DatabaseStanding.RETIRED:
@@ -191,7 +194,17 @@ def _backup(status: Status) -> list[Concern]:
         found.append(Concern(kind=ConcernKind.DATABASES, condition=Condition.WRONG, names=names))
     if status.stale:
         found.append(Concern(kind=ConcernKind.STALE, condition=_too_old(status)))
+    elif status.none_left:
+        found.append(Concern(kind=ConcernKind.STALE, condition=Condition.WRONG))
     return found
+
+
+def _archives(status: Status) -> list[Concern]:
+    """Archives that the disk has no longer: a trouble where nobody else has what they hold."""
+    if not status.lost:
+        return []
+    condition = Condition.LOOK if all(one.can_be_had for one in status.lost) else Condition.WRONG
+    return [Concern(kind=ConcernKind.LOST, condition=condition, names=tuple(str(one.backup_id) for one in status.lost))]
 
 
 def _too_old(status: Status) -> Condition:

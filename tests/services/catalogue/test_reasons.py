@@ -1,7 +1,6 @@
 """What the catalogue keeps of reasons: codes with facts; sentences of earlier versions become them, none is lost."""
 
 import json
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
 from bot.models import NO_REASON, OTHER, Action, Cause, LossCode, PendingOutcome, Reason, because
-from bot.services.catalogue import Catalogue, schema
+from bot.services.catalogue import Catalogue
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
 from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES
 from bot.services.catalogue.schema_reasons import (
@@ -24,6 +23,7 @@ from bot.texts.actions import ACTIONS, actions
 from bot.words.causes import CAUSES, in_full, sentence_of
 from bot.words.failures import FAILURES, why_failed
 from bot.words.losses import loss_words
+from tests.world.catalogue import at_step_before
 
 NOW = datetime(2026, 7, 13, 12, tzinfo=UTC)
 PATH = '/srv/it\'s a 100% "shop".db'
@@ -34,17 +34,6 @@ LOCKED = (
     " NORMAL."
 )
 FULL = "The disk of /tmp is full: a copy of 4096 bytes is to be made, and 7 are to spare. Free some space."
-
-
-def at_step_before(path: Path, step: tuple[str, ...]) -> sqlite3.Connection:
-    """A catalogue as the version wrote it whose next step is this one."""
-    version = schema.STEPS.index(step)
-    connection = sqlite3.connect(path)
-    for statement in (sql for one in schema.STEPS[:version] for sql in one):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {version}")
-    return connection
 
 
 async def test_why_databases_were_skipped_is_known_by_codes(path: Path) -> None:

@@ -1,17 +1,19 @@
 """The daily digest: one message a day, edited in place, through restarts, waits and the days when clocks change."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.errors import NothingToBackUpError
-from bot.models import BackupState, DeliveryState, MessageMode, Trigger
+from bot.models import BackupDay, BackupState, DeliveryState, MessageMode, Status, Trigger
 from bot.services.messages.digest import Digest
 from bot.services.messages.maintenance import day_bounds
 from bot.texts import digest as digest_texts
 from bot.texts import history as history_texts
 from bot.texts.markup import MESSAGE_LIMIT, length
+from bot.texts.notices import KeptTexts
 from tests.services.messages.samples import NOON, backup
 from tests.world import faults
 from tests.world.messages import MakeHouse, archives, texts
@@ -163,3 +165,22 @@ def test_a_digest_of_many_runs_fits_into_a_message() -> None:
     html = digest_texts.digest(digest, None, ZoneInfo("UTC"))
     assert length(html) <= MESSAGE_LIMIT
     assert "and 188 more" in html
+
+
+async def test_runs_that_did_not_take_place_are_told() -> None:
+    """Of that local day alone; a day of good runs between two gaps is not all good."""
+    asked: list[datetime] = []
+
+    async def days(since: datetime) -> tuple[BackupDay, ...]:
+        asked.append(since)
+        return (BackupDay(day=NOON.date(), runs=1, missed=6), BackupDay(day=NOON.date() + timedelta(days=1), missed=9))
+
+    async def nothing() -> Status:
+        raise NotImplementedError
+
+    words = KeptTexts(status=nothing, days=days, timezone=ZoneInfo("Europe/Berlin"))
+    day = Digest(day=NOON.date(), runs=(backup(1, NOON, a="a"),), received=frozenset(), is_over=True)
+    assert "1 run, ❗️ <b>6 did not take place</b>" in await words.digest(day)
+    assert asked == [day_bounds(NOON.date(), ZoneInfo("Europe/Berlin"))[0]]
+    failed = replace(day.runs[0], archive_sha256="", state=BackupState.FAILED)
+    assert "<b>1 with trouble, 6 did not take place</b>" in await words.digest(replace(day, runs=(failed,)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ from bot.config.settings import Settings
 from bot.errors import CourierError
 from bot.models import AUTO_TOPIC, DeliveryReason, DeliveryState, OutcomeCode, Reason, Recipient
 from bot.services.catalogue import Catalogue
+from bot.services.catalogue.schema_recipients import PARKED_SINCE
+from bot.services.catalogue.values import as_column, as_text
 from bot.services.people.choices import ADMINS, PLACES, ListChoice
 from bot.services.people.people import People
-from tests.world.catalogue import stored
+from tests.world.catalogue import at_step_before, stored
 
 ANN, BEN, CID = (Recipient(chat_id=number) for number in (11, 12, 13))
 GROUP = Recipient(chat_id=-100500, thread_id=7)
@@ -115,3 +119,33 @@ def test_a_choice_is_read_as_it_was_written() -> None:
     assert str(choice) == "+12 +-100500/7 --5 -13"
     assert ListChoice.read(str(choice)) == choice
     assert choice.of(("11", "13")) == ("11", "12", "-100500/7")
+
+
+async def test_since_when_somebody_is_missed_is_known_of_an_old_catalogue(tmp_path: Path) -> None:
+    """The day in which Ben is awaited begins when he is found missing; where that is old, with his first backup."""
+    path, now = tmp_path / "catalogue.db", datetime(2026, 7, 13, 12, tzinfo=UTC)
+    why = as_column(Reason(OutcomeCode.NOT_STARTED))
+    with closing(at_step_before(path, PARKED_SINCE)) as connection, connection:
+        for number, ago in ((1, 30), (2, 2)):
+            at = as_text(now - timedelta(hours=ago))
+            connection.execute(
+                "INSERT INTO backups (started_at, trigger, requested_by, state) VALUES (?, 'schedule', '', 'partial')",
+                (at,),
+            )
+            for address in ("12",) if number == 1 else ("12", "13"):
+                connection.execute(
+                    "INSERT INTO deliveries (backup_id, address, state) VALUES (?, ?, 'parked')", (number, address)
+                )
+        connection.executemany(
+            "INSERT INTO recipients (address, parked_reason) VALUES (?, ?)", [("12", why), ("13", why), ("14", "")]
+        )
+    async with await Catalogue.open(path, clock=lambda: now) as catalogue:
+        people = People(Settings(admin_ids=(12, 13, 14)), catalogue, clock=lambda: now)
+        assert [one.invited for one in await people.statuses(people.admins)] == [False, True, False]
+        await catalogue.recipients.park(people.admins[2], Reason(OutcomeCode.NOT_STARTED))
+        assert [one.invited for one in await people.statuses(people.admins)] == [False, True, True]
+        later = People(Settings(admin_ids=(13, 14)), catalogue, clock=lambda: now + timedelta(hours=25))
+        assert [one.invited for one in await later.statuses(later.admins)] == [False, False]
+        await catalogue.recipients.unpark(people.admins[2])
+        (back,) = await catalogue.recipients.statuses([people.admins[2]])
+        assert back.parked_since is None
