@@ -73,8 +73,6 @@ async def test_with_many_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw
     async with gallery(monkeypatch, SIXTY[:24]) as place:
         drawn = golden("commands_many", place)
         await place.back_up()
-        await place.back_up(
-            after=30
-        )  # whose checks are those of the first one; before the hour, as time goes by meanwhile
+        await place.back_up(after=60)  # whose checks are those of the first one
         await keep_said(drawn, place, recover="recover", show="show latest", plan="restore latest --in-place")
         drawn.finish()
