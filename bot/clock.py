@@ -12,6 +12,8 @@ Sleep = Callable[[float], Awaitable[None]]
 # Not strftime: its month names follow the server's locale.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+_UTC = ("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu")
+
 
 def utc_now() -> datetime:
     """Return the present moment, aware, in UTC."""
@@ -42,5 +44,6 @@ def date_time(moment: datetime, timezone: ZoneInfo) -> str:
 
 
 def zone_name(timezone: ZoneInfo) -> str:
-    """Return the zone's own name: `Europe/Berlin`."""
-    return timezone.key or str(timezone)
+    """Return the zone's own name, `Europe/Berlin`; `UTC` under whichever of its names."""
+    name = timezone.key or str(timezone)
+    return "UTC" if name in _UTC else name

@@ -159,7 +159,8 @@ def _disk(health: Health) -> str:
 
 def _telegram(health: Health) -> str:
     if health.telegram_trouble:
-        return f"❌ Telegram: {text(health.telegram_trouble, 250)}"
+        said = text(health.telegram_trouble, 250)
+        return f"❌ {said}" if said.startswith("Telegram") else f"❌ Telegram: {said}"
     if health.round_trip is None:
         return "⚠️ Telegram: could not be measured"
     trip = f"{health.round_trip * 1000:.0f} ms" if health.round_trip < 1 else duration(health.round_trip)

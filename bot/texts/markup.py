@@ -110,7 +110,7 @@ def compose(*parts: str | FittedList | None, limit: int = MESSAGE_LIMIT) -> str:
     """Return the parts under one another, never longer than `limit` after entity parsing.
 
     Where they are too long, lists give way, the longest first, and end with `… and 12 more`. An empty string is an
-    empty line, None is nothing.
+    empty line (several together are one), None is nothing.
     """
     kept = [part for part in parts if part is not None]
     listings = {index: part for index, part in enumerate(kept) if isinstance(part, FittedList)}
@@ -137,7 +137,7 @@ def _join(parts: list[str | FittedList], shown: dict[int, int]) -> str:
         lines.extend(part.lines[: shown[index]])
         if hidden := len(part.lines) - shown[index]:
             lines.append(f"… and {hidden} more")
-    return "\n".join(lines).strip("\n")
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 
 def shortened(value: str, most: int) -> str:

@@ -65,7 +65,7 @@ def time_zone(settings: Settings, now: datetime) -> Examined:
     """Say by which clock runs are planned."""
     zone = settings.timezone
     said = f"{zone_name(zone)}, where it is {clock_time(now, zone)} now"
-    if "TIMEZONE" not in settings.given.texts and zone_name(zone) in ("UTC", "Etc/UTC"):
+    if "TIMEZONE" not in settings.given.texts and zone_name(zone) == "UTC":
         return good("time zone", "Time zone", f"{said}; TIMEZONE chooses another")
     return good("time zone", "Time zone", said)
 
