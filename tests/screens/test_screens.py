@@ -91,7 +91,24 @@ async def test_missing(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         await place.later(3)
         await keep_common(drawn, place)
         drawn.keep("database", await place.screen(MENU, "🗄 Databases", "orders.db"))
-        drawn.keep("backup", await pressed(place.ann, "bk:open:2:0", await place.screen(MENU, "🗂 History")))
+        history = await place.screen(MENU, "🗂 History")
+        drawn.keep("history", history)
+        drawn.keep("backup", await pressed(place.ann, "bk:open:2:0", history))
+        drawn.finish()
+
+
+async def test_missing_of_a_pattern(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """DATABASES names the folder's files by a pattern: one that was there before is missed all the same."""
+    async with gallery(monkeypatch, FIVE[:3]) as place:
+        drawn = golden("missing_of_a_pattern", place)
+        await place.start(place.path("*.db"))
+        await place.back_up()
+        place.path("orders.db").unlink()
+        await place.back_up(after=60)
+        await place.alarmed("gone:orders.db")
+        drawn.keep("alarm", next(m for m in place.ann.messages if m.text.startswith("🚨") and not m.document))
+        await place.later(3)
+        await keep_common(drawn, place)
         drawn.finish()
 
 
@@ -101,6 +118,22 @@ async def test_no_longer_named(monkeypatch: pytest.MonkeyPatch, golden: Draw) ->
         drawn = golden("no_longer_named", place)
         await place.back_up()
         await place.start(place.path("users.db"))
+        await place.back_up(after=60)
+        await place.later(3)
+        await keep_common(drawn, place)
+        drawn.finish()
+
+
+async def test_another_life(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """A new BACKUP_DIR and other databases: what the chat still has from before is no trouble, and can be forgotten."""
+    async with gallery(monkeypatch, FIVE[:4]) as place:
+        drawn = golden("another_life", place)
+        await place.start(*map(place.path, FIVE[1:4]))
+        await place.back_up()
+        points = await place.service.courier.catalogue.restore_points.select()
+        place.given = {**place.given, "BACKUP_DIR": str(place.folder / "other")}
+        await place.start(place.path("users.db"))
+        await place.service.courier.catalogue.restore_points.learn(points)
         await place.back_up(after=60)
         await place.later(3)
         await keep_common(drawn, place)
@@ -259,6 +292,33 @@ async def test_archives_lost(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> N
         drawn.finish()
 
 
+async def test_disk_that_fills(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Said from the figures of a day on, and not before."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("filling", place)
+        place.disk(free=3 << 30)
+        await place.back_up()
+        change(place.path("users.db"), "CREATE TABLE more AS SELECT randomblob(5000000) AS picture")
+        for name, hours in (("after_an_hour", 1), ("after_a_day", 23)):
+            await place.back_up(after=hours * 60)
+            drawn.keep(name, await place.screen(MENU, "🩺 System Health"))
+        drawn.finish()
+
+
+async def test_without_a_network(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """What stands in the way, in words for people; presses still come, or nobody would see it."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("offline", place)
+        await place.back_up()
+        place.lose_the_network()
+        await place.back_up(after=60)
+        await place.later(3)
+        drawn.keep("status", await place.screen(MENU, "📊 Backup Status"))
+        drawn.keep("health", await place.screen(MENU, "🩺 System Health"))
+        drawn.keep("backup", await pressed(place.ann, "bk:open:2:0", await place.screen(MENU, "🗂 History")))
+        drawn.finish()
+
+
 async def test_restoring(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
     """From the choice to the result, its undo, and back again."""
     async with gallery(monkeypatch, FIVE[:2]) as place:
@@ -309,7 +369,7 @@ async def test_schedules(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
     """Typed in words, and one by which much may be lost."""
     async with gallery(monkeypatch) as place:
         drawn = golden("schedules", place)
-        for name, words in (("weekly", "every monday"), ("monthly", "0 4 1 * *")):
+        for name, words in (("weekly", "every monday"), ("monthly", "0 4 1 * *"), ("daily", "@daily")):
             asked = await place.screen(MENU, "⚙️ Settings", "🗓 Schedule", "⌨️ Type it")
             await place.ann.send(words)
             drawn.keep(name, await place.ann.wait_for(lambda m: "Follow this" in m.text and m.id > asked.id))  # noqa: B023

@@ -11,20 +11,26 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.methods import TelegramMethod
 
 from bot.app.service import Service
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import Message
 from bot.models import Backup, Trigger
 from bot.services.schedule.scheduler import Scheduler
+from bot.services.telegram import requests
 from tests.world.clock import StandingClock, until
 from tests.world.databases import write_env
 from tests.world.phones import Person
 from tests.world.service import opened
 from tests.world.stand_in import StandIn
+from tests.world.telegram import OfflineSession
 
 EVENING = datetime(2026, 11, 28, 20, 15, tzinfo=UTC)
 """A Saturday, 21:15 in Berlin."""
@@ -90,6 +96,21 @@ class Gallery:
             return {alarm.key for alarm in alarms} == set(keys) and rung == len(keys)
 
         await until(told)
+
+    def lose_the_network(self) -> None:
+        """Let no name server know Telegram for what goes out; presses still come, and are answered."""
+        answered, nowhere = AiohttpSession.make_request, OfflineSession()
+
+        async def asked(
+            session: AiohttpSession, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None
+        ) -> Any:
+            lost = method.__api_method__ in ("getMe", "getChat", "sendDocument")
+            return await answered(nowhere if lost else session, bot, method, timeout)
+
+        self.patch.setattr(AiohttpSession, "make_request", asked)
+        # The stand-in is a server of one's own, of which other words say that it does not answer.
+        self.patch.setattr(requests, "PRODUCTION", TelegramAPIServer.from_base(self.api.url))
+        self.running.push_async_callback(nowhere.close)
 
     async def screen(self, *path: str) -> Message:
         """What Ann sees after /admin and these buttons."""

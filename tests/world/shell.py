@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +17,33 @@ from tests.world.databases import write_env
 from tests.world.processes import Child, started
 from tests.world.stand_in import StandIn
 
+# The product asks bot.clock alone what time it is.
+_AT_THAT_TIME = """
+import bot.clock, datetime, runpy
+
+class Standing(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.datetime.fromisoformat({now!r})
+
+bot.clock.datetime = Standing
+runpy.run_module("bot", run_name="__main__", alter_sys=True)
+"""
+
 
 class Shell:
-    """Runs `sqlite-courier` in a folder, as a person would; whatever it does, it must not end in a traceback."""
+    """Runs `sqlite-courier` in a folder, as a person would; whatever it does, it must not end in a traceback.
 
-    def __init__(self, folder: Path) -> None:
+    With `now` it is always that time for the commands.
+    """
+
+    def __init__(self, folder: Path, now: datetime | None = None) -> None:
         self.folder = folder
+        self._code = _AT_THAT_TIME.format(now=now.isoformat()) if now else ""
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        done = started(arguments, folder=self.folder, environment=self.environment | environment).done()
+        child = started(arguments, code=self._code, folder=self.folder, environment=self.environment | environment)
+        done = child.done()
         assert "Traceback" not in done.stderr
         return done
 

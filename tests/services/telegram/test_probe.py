@@ -14,7 +14,7 @@ from bot.services.telegram.probe import TokenProbe
 from tests.world import faults
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
-from tests.world.telegram import LoopbackSession, MakeBot
+from tests.world.telegram import LoopbackSession, MakeBot, OfflineSession
 
 
 async def report_over(session: LoopbackSession) -> TokenReport:
@@ -80,17 +80,7 @@ async def test_another_poller_is_found_and_goes_on(standin: StandIn, bot: Bot, m
 
 async def test_no_way_to_telegram_is_told_without_a_librarys_words() -> None:
     """No name server here, as on a machine without a network; nothing listens; a proxy that is not there."""
-    session = LoopbackSession()
-    session.api = PRODUCTION.__class__(base=PRODUCTION.base, file=PRODUCTION.file)
-
-    class Nowhere:
-        async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[object]:
-            raise OSError(-2, "Name or service not known")
-
-        async def close(self) -> None: ...
-
-    session._connector_init |= {"resolver": Nowhere()}
-    assert (await report_over(session)).fault == "Telegram can't be reached: no internet, or PROXY is needed."
+    assert (await report_over(OfflineSession())).fault == "Telegram can't be reached: no internet, or PROXY is needed."
 
     port = free_port()
     own = LoopbackSession(api=PRODUCTION.__class__.from_base(f"http://127.0.0.1:{port}"))
