@@ -20,6 +20,7 @@ from bot.services.messages.week import ReadDays
 from bot.texts.alarm_words import words_of
 from bot.texts.markup import plain
 from bot.texts.measures import count, human_size
+from bot.texts.skips import trouble_words
 from bot.texts.verdict import headline
 from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
@@ -77,7 +78,7 @@ async def read_report(catalogue: Catalogue, settings: Settings, status: Status, 
         drills=drills,
         alarms=await catalogue.alarms.recent(),
         uncovered=(
-            *(f"{one.name} is not backed up now: {one.trouble}" for one in status.databases if one.trouble),
+            *(f"{one.name} is not backed up now: {trouble_words(one)}" for one in status.databases if one.trouble),
             *(f"{one.name} is no longer among DATABASES." for one in status.databases if one.retired),
             *(f"{name} is not missed any more: an admin said so." for name in await catalogue.databases.let_go_names()),
             *_missed(status),
@@ -163,7 +164,7 @@ def _database(one: DatabaseStatus, rows: int | None, timezone: ZoneInfo) -> str:
     sound = one.last is not None and not one.trouble and one.verdict is Verdict.OK
     icon = "✅" if sound else "▪️" if one.retired else "❌" if one.trouble else "⚠️"
     last = date_time(one.last.started_at, timezone) if one.last else "never"
-    said = f"{last}: {one.trouble}" if one.trouble else f"{last}; no longer backed up" if one.retired else last
+    said = f"{last}: {trouble_words(one)}" if one.trouble else f"{last}; no longer backed up" if one.retired else last
     size = human_size(one.bytes) if one.bytes is not None else ""
     counted = f"{rows:,}" if rows is not None else ""
     return (

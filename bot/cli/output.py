@@ -21,6 +21,7 @@ from bot.models import (
     BackedUp,
     Backup,
     DatabaseChange,
+    DatabaseStatus,
     Delivery,
     Drill,
     Progress,
@@ -29,6 +30,7 @@ from bot.models import (
     RestoreStage,
     SkippedRecord,
     Stage,
+    Status,
 )
 from bot.words.causes import in_full, sentence_of
 from bot.words.drills import drill_words
@@ -211,6 +213,11 @@ def _said_of(record: DataclassInstance) -> dict[str, object]:
         case Backup():
             codes = {"error_cause": record.error.code, "fault_code": record.fault.code}
             return {"error": why_failed(record), "fault": sentence_of(record.fault), **codes}
+        case Status():
+            code = record.state_reason.code
+            return {"state_reason": in_full(record.state_reason), "state_reason_code": code}
+        case DatabaseStatus():
+            return {"trouble": in_full(record.trouble), "trouble_code": record.trouble.code}
     return {}
 
 

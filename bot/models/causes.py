@@ -107,6 +107,14 @@ class Cause(StrEnum):
     UNPROVEN_LATER = "unproven: later"  # under its final name
     UNPROVEN_LATER_UNREAD = "unproven: later unread"
 
+    # --- why no scheduled backups happen, or it is not known whether ---------------------------------------------
+    NEVER_STARTED = "never started"
+    SHUT_DOWN = "shut down"
+    NO_SIGN_OF_LIFE = "no sign of life"
+    SIGN_OF_LIFE_AHEAD = "sign of life ahead"
+    PAUSED = "paused"
+    NOTHING_PLANNED = "nothing planned"
+
     # --- what is to be known of a database that is in a backup ----------------------------------------------------
     RECOVERED = "recovered"  # from its hot journal
     LEFT_BESIDE = "left beside"

@@ -12,6 +12,7 @@ from bot.models.databases import SkipReason, Verdict
 from bot.models.deliveries import Delivery, Reachability, Recipient, RecipientStatus
 from bot.models.drills import Drill
 from bot.models.load import ChatLoad
+from bot.models.reasons import NO_REASON, Reason
 from bot.models.runs import RunInProgress
 
 
@@ -69,7 +70,7 @@ class DatabaseStatus:
     """One configured or formerly backed-up database: `last` is the newest proven backup that holds it.
 
     `bytes` are those of its last backup, its log included; before the first, of the file; None where it can't be seen.
-    `trouble` is why the newest run skipped it, empty when it did not, and `skipped` the same in a code. One that is
+    `trouble` is why the newest run skipped it, none when it did not, and `skipped` of what kind that is. One that is
     `retired` is named by DATABASES no longer, which is nobody's trouble.
     """
 
@@ -78,7 +79,7 @@ class DatabaseStatus:
     bytes: int | None
     last: Backup | None
     verdict: Verdict | None
-    trouble: str = ""
+    trouble: Reason = NO_REASON
     skipped: SkipReason | None = None
     retired: bool = False
 
@@ -109,7 +110,7 @@ class Status:
     """The service at a glance: what `Backup Status` and `sqlite-courier status` show."""
 
     state: ServiceState
-    state_reason: str  # a sentence: why stopped or unknown; empty when running
+    state_reason: Reason  # why stopped or unknown; none when running
     now: datetime
     heartbeat: Heartbeat | None
     next_run_at: datetime | None

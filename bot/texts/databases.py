@@ -15,6 +15,7 @@ from bot.texts.markup import FittedList, compose, name, names, plain_names, sent
 from bot.texts.measures import age, count, human_size, moment, rows_in
 from bot.texts.skips import cause_of, full_disk, skip_words
 from bot.texts.verdict import CONDITION_ICONS, OF_DATABASES, headline, stale_line
+from bot.words.causes import in_full
 
 _FEW = 6
 """Up to so many good databases are named on Backup Status; more are a number."""
@@ -38,7 +39,7 @@ def why(database: DatabaseStatus, status: Status) -> str:
         case DatabaseStanding.TROUBLE:
             reason = database.skipped
             known = reason is not None and reason is not SkipReason.FAILED
-            return cause_of([reason]) if reason is not None and known else database.trouble.rstrip(".")
+            return cause_of([reason]) if reason is not None and known else in_full(database.trouble).rstrip(".")
         case DatabaseStanding.SHRUNKEN:
             return "has shrunk"
         case DatabaseStanding.OLD:

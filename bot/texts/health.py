@@ -27,6 +27,7 @@ from bot.texts.restore_points import drill_line
 from bot.texts.schedule_words import in_words
 from bot.texts.status import alarms_line, cut_off_lines
 from bot.texts.verdict import CONDITION_ICONS, headline, mend_line
+from bot.words.causes import in_full
 from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
 
@@ -81,7 +82,9 @@ def _scheduler(health: Health, timezone: ZoneInfo) -> str:
         return f"✅ Schedule: {said}{planned}"
     if status.is_paused and status.paused is not None:
         return f"⏸ Schedule: paused by {by_name(status.paused.set_by)}{planned}"
-    return f"{'❌' if status.state is ServiceState.STOPPED else '❓'} Schedule: {text(status.state_reason, 250)}"
+    return (
+        f"{'❌' if status.state is ServiceState.STOPPED else '❓'} Schedule: {text(in_full(status.state_reason), 250)}"
+    )
 
 
 def _last_good(health: Health) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bot.models import Facts, SkipReason
+from bot.models import DatabaseStatus, Facts, SkipReason
 from bot.services.files.space import SPARE_BYTES
 from bot.texts.measures import human_size
+from bot.words.causes import in_full
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +108,10 @@ def cause_of(reasons: Collection[str]) -> str:
 def skip_words(reason: str) -> SkipWords:
     """Return the words for a reason; those of a fault that is not known where it is none of ours."""
     return SKIPS[SkipReason(reason)] if reason in SKIPS else _UNKNOWN
+
+
+def trouble_words(database: DatabaseStatus) -> str:
+    """Return why the newest run has skipped a database, in whole sentences; empty where it has not."""
+    if database.skipped is SkipReason.NO_SPACE:  # the figures are of all, and stand where all are named
+        return skip_words(database.skipped).what
+    return in_full(database.trouble)

@@ -20,6 +20,7 @@ from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
 from bot.texts.schedule_words import in_words
 from bot.texts.verdict import CONDITION_ICONS, ONLY_SENDS, headline, mend_line
+from bot.words.causes import in_full
 from bot.words.failures import why_failed
 from bot.words.outcomes import reason_words
 
@@ -31,7 +32,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
     return compose(
         "📊 <b>Backup Status</b>",
         headline(status, timezone),
-        text(status.state_reason, 300) if status.state_reason and not status.is_paused else None,
+        text(in_full(status.state_reason), 300) if status.state_reason and not status.is_paused else None,
         mend_line(status, timezone) if _is_headed_by_a_mend(status) else None,  # an alarm shown below says its own
         "",
         *open_alarms(others, now, timezone),

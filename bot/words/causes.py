@@ -250,6 +250,14 @@ CAUSES: Mapping[str, CauseWords] = {
         "{name}: {rows} rows refer to missing ones, {before} did when it was backed up.", _OLDER
     ),
     Cause.OTHER_SCHEMA: CauseWords("{name}: its schema is not the one that was backed up.", _OLDER),
+    Cause.NEVER_STARTED: CauseWords("The service has not been started with this BACKUP_DIR yet."),
+    Cause.SHUT_DOWN: CauseWords("The service was shut down.", "Start it again with `sqlite-courier run`."),
+    Cause.NO_SIGN_OF_LIFE: CauseWords(
+        "The service has given no sign of life lately: it was killed, hangs or sleeps, or has no room to write one."
+    ),
+    Cause.SIGN_OF_LIFE_AHEAD: CauseWords("The last sign of life lies in the future: the clock was set back."),
+    Cause.PAUSED: CauseWords("Scheduled backups were paused by {by}."),
+    Cause.NOTHING_PLANNED: CauseWords("The service runs, but no next backup is planned."),
     Cause.IN_BACKUP_INFO: CauseWords("It was skipped; why is in the archive's backup_info.txt."),
 }
 

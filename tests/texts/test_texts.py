@@ -258,7 +258,7 @@ def worst_status() -> Any:
     backup = worst_backup()
     return samples.status(
         state=ServiceState.UNKNOWN,
-        state_reason=LONG,
+        state_reason=LONG_REASON,
         schedule=LONG,
         paused=Override(name="paused", value="yes", set_by=LONG, set_at=NOW),
         running=worst_run(),
@@ -266,7 +266,7 @@ def worst_status() -> Any:
         latest_proven=backup,
         latest_deliveries=worst_deliveries(),
         databases=tuple(
-            DatabaseStatus(name=d.name, path=d.path, bytes=1, last=backup, verdict=d.verdict, trouble=LONG)
+            DatabaseStatus(name=d.name, path=d.path, bytes=1, last=backup, verdict=d.verdict, trouble=LONG_REASON)
             for d in backup.databases
         ),
         recipients=tuple(
@@ -441,7 +441,12 @@ def test_status_puts_trouble_first() -> None:
     """A database in trouble stands above the good ones, with its last good backup."""
     good = samples.status().databases
     bad = DatabaseStatus(
-        name="shop.db", path="/srv", bytes=None, last=samples.backup(), verdict=None, trouble="It is damaged."
+        name="shop.db",
+        path="/srv",
+        bytes=None,
+        last=samples.backup(),
+        verdict=None,
+        trouble=Reason(OTHER, (("said", "It is damaged."),)),
     )
     shown = plain(status_texts.status(samples.status(databases=(*good, bad)), ZONE)).splitlines()
     lines = [line for line in shown[2:] if ".db" in line]

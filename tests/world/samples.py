@@ -111,7 +111,7 @@ def status(**fields: Any) -> Status:
     databases: Sequence[BackedUp] = last.databases if last else ()
     values: dict[str, Any] = {
         "state": ServiceState.RUNNING,
-        "state_reason": "",
+        "state_reason": NO_REASON,
         "now": NOW,
         "heartbeat": Heartbeat(at=NOW, pid=1, started_at=NOW, next_run_at=None, stopped=False),
         "next_run_at": NOW + timedelta(minutes=23),

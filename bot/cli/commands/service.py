@@ -27,6 +27,7 @@ from bot.services.host.registering import require_manager
 from bot.services.host.registering import uninstall as uninstall_service
 from bot.services.snapshot.databases import find_databases
 from bot.texts.markup import sentence
+from bot.words.causes import in_full
 
 commands = typer.Typer(
     help="Have the service start with this machine.",
@@ -109,7 +110,7 @@ def status(
     result = {
         "installed": known,
         "state": state.state,
-        "reason": state.state_reason,
+        "reason": in_full(state.state_reason),
         "heartbeat": state.heartbeat,
         "next_run_at": state.next_run_at,
     }
@@ -157,7 +158,7 @@ def _print_state(state: Status, settings: Settings) -> None:
     lives = state.state.is_running or state.is_paused
     output.tell(f"Service: {'running' + since if lives else state.state}")
     if state.state_reason:
-        output.tell(f"  {sentence(state.state_reason)}")
+        output.tell(f"  {sentence(in_full(state.state_reason))}")
     if state.next_run_at is not None:
         output.tell(f"Next run: {date_time(state.next_run_at, settings.timezone)}")
 

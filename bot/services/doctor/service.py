@@ -16,6 +16,7 @@ from bot.services.host.accounts import owner_of
 from bot.services.host.machine import ask, kind_of_machine, manager_runs, of_settings
 from bot.services.host.systemd import read_only_in
 from bot.services.status.verdict import backup_condition
+from bot.words.causes import mend_of, sentence_of
 from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
 
@@ -51,9 +52,9 @@ def alive(status: Status, timezone: ZoneInfo) -> Examined:
     if status.state.is_running:
         return good("service", about, f"running{_next(status, timezone)}")
     if status.is_paused:
-        return look("service", about, status.state_reason, "Resume in the chat, when you like.")
-    mend = "" if "`" in status.state_reason else "Start it: `sqlite-courier run`, or what starts it with the machine."
-    return wrong("service", about, status.state_reason, mend)
+        return look("service", about, sentence_of(status.state_reason), "Resume in the chat, when you like.")
+    mend = mend_of(status.state_reason) or "Start it: `sqlite-courier run`, or what starts it with the machine."
+    return wrong("service", about, sentence_of(status.state_reason), mend)
 
 
 def results(status: Status, timezone: ZoneInfo, *, drills_planned: bool) -> Iterator[Examined]:

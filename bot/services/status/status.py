@@ -10,15 +10,19 @@ from pathlib import Path
 
 from bot.config.settings import Settings
 from bot.models import (
+    NO_REASON,
     Backup,
+    Cause,
     DatabaseStatus,
     Heartbeat,
     Override,
+    Reason,
     RunInProgress,
     ServiceState,
     SkipReason,
     Status,
     SuccessRate,
+    because,
 )
 from bot.services.catalogue import Catalogue
 from bot.services.people.people import People
@@ -27,7 +31,6 @@ from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import planned_times
 from bot.services.schedule.staleness import is_why, too_old_at
 from bot.services.snapshot.databases import Discovery
-from bot.words.causes import in_full
 
 HEARTBEAT_EVERY = 15.0
 """Seconds between two signs of life."""
@@ -35,33 +38,29 @@ HEARTBEAT_EVERY = 15.0
 HEARTBEAT_STALE = timedelta(seconds=90)
 """Six missed signs of life: a loaded machine may be late with one, hardly with six."""
 
-_FULL = "The disk is full: there was no room for a copy."
-"""One cause, in one sentence for all that it hit: the record of each names a folder of its own."""
-
 
 def service_state(
     heartbeat: Heartbeat | None, paused: Override | None, *, now: datetime, planned: bool
-) -> tuple[ServiceState, str]:
-    """Tell whether scheduled backups happen, with the sentence that says why not.
+) -> tuple[ServiceState, Reason]:
+    """Tell whether scheduled backups happen, and why not.
 
     Running: the heartbeat is fresh and a next run is planned. Stopped: paused, or shut down cleanly. Unknown:
     the heartbeat is stale or there is none.
     """
     if heartbeat is None:
-        return ServiceState.UNKNOWN, "The service has not been started with this BACKUP_DIR yet."
+        return ServiceState.UNKNOWN, Reason(Cause.NEVER_STARTED)
     if heartbeat.stopped:
-        return ServiceState.STOPPED, "The service was shut down. Start it again with `sqlite-courier run`."
+        return ServiceState.STOPPED, Reason(Cause.SHUT_DOWN)
     age = now - heartbeat.at
     if age > HEARTBEAT_STALE:
-        why = "it was killed, hangs or sleeps, or has no room to write one"
-        return ServiceState.UNKNOWN, f"The service has given no sign of life lately: {why}."
+        return ServiceState.UNKNOWN, Reason(Cause.NO_SIGN_OF_LIFE)
     if age < -HEARTBEAT_STALE:
-        return ServiceState.UNKNOWN, "The last sign of life lies in the future: the clock was set back."
+        return ServiceState.UNKNOWN, Reason(Cause.SIGN_OF_LIFE_AHEAD)
     if paused is not None:
-        return ServiceState.STOPPED, f"Scheduled backups were paused by {paused.set_by}."
+        return ServiceState.STOPPED, because(Cause.PAUSED, by=paused.set_by)
     if not planned:
-        return ServiceState.UNKNOWN, "The service runs, but no next backup is planned."
-    return ServiceState.RUNNING, ""
+        return ServiceState.UNKNOWN, Reason(Cause.NOTHING_PLANNED)
+    return ServiceState.RUNNING, NO_REASON
 
 
 async def read_status(
@@ -144,7 +143,7 @@ async def _databases(
         if backup.id not in nowhere
     }
     skipped = latest.skipped if latest else ()
-    trouble = {one.name: _FULL if one.reason is SkipReason.NO_SPACE else in_full(one.why) for one in skipped}
+    trouble = {one.name: one.why for one in skipped}
     reasons = {one.name: one.reason for one in skipped}
     found: dict[str, DatabaseStatus] = {}
     for database in discovery.databases:
@@ -152,24 +151,26 @@ async def _databases(
             database.name,
             database.path,
             newest.get(database.name),
-            trouble.get(database.name, ""),
+            trouble.get(database.name, NO_REASON),
             skipped=reasons.get(database.name),
             size=await asyncio.to_thread(_size, database.path),
         )
     for missing in discovery.missing:
         name = missing.database.name
-        last, why = newest.get(name), in_full(missing.why)
-        found.setdefault(name, _status(name, missing.database.path, last, why, skipped=missing.reason, size=None))
+        last = newest.get(name)
+        found.setdefault(
+            name, _status(name, missing.database.path, last, missing.why, skipped=missing.reason, size=None)
+        )
     let_go = await catalogue.databases.let_go_names()
     for name, backup in newest.items():
         if name not in found and name not in let_go:
             path = next(entry.path for entry in backup.databases if entry.name == name)
-            found[name] = replace(_status(name, Path(path), backup, "", skipped=None, size=None), retired=True)
+            found[name] = replace(_status(name, Path(path), backup, NO_REASON, skipped=None, size=None), retired=True)
     return tuple(found.values())
 
 
 def _status(
-    name: str, path: Path, last: Backup | None, trouble: str, *, skipped: SkipReason | None, size: int | None
+    name: str, path: Path, last: Backup | None, trouble: Reason, *, skipped: SkipReason | None, size: int | None
 ) -> DatabaseStatus:
     entry = next((entry for entry in last.databases if entry.name == name), None) if last else None
     if entry is not None and size is not None:

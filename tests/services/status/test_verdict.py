@@ -12,6 +12,7 @@ from bot.cli.commands.status import print_status
 from bot.models import (
     Alarm,
     BackupState,
+    Cause,
     Condition,
     DatabaseStatus,
     DeliveryState,
@@ -26,6 +27,7 @@ from bot.models import (
     ServiceState,
     Status,
     Verdict,
+    because,
 )
 from bot.services.messages.digest import Digest
 from bot.services.status.verdict import condition_of
@@ -64,7 +66,7 @@ def good(**fields: Any) -> Status:
 OWED = samples.delivery(22, DeliveryState.PENDING, Reason(OutcomeCode.SLOW_DOWN, (("seconds", 30),)))
 UNCHECKED = (replace(good().databases[0], verdict=Verdict.UNCHECKED), *good().databases[1:])
 NEW = (*good().databases, DatabaseStatus(name="new.db", path="/srv/new.db", bytes=1, last=None, verdict=None))
-LOST = tuple(replace(one, trouble="It is gone.") for one in good().databases)
+LOST = tuple(replace(one, trouble=because(Cause.GONE, path="/srv")) for one in good().databases)
 
 
 @pytest.mark.parametrize(
