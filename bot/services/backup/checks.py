@@ -33,9 +33,9 @@ from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.private_file import PIECE
 from bot.services.snapshot.check import check_snapshot
-from bot.services.snapshot.second_look import look_twice, was_written_since
 from bot.services.snapshot.snapshot import skip
 from bot.services.snapshot.sqlite_errors import unforeseen
+from bot.services.snapshot.torn_reads import retry_torn_reads, was_written_since
 from bot.words.failures import nothing_words
 
 AT_ONCE = 2
@@ -111,7 +111,7 @@ async def _check(first: Snapshot, method: CheckMethod, take_again: TakeAgain, st
         return Checked(snapshot=first, report=report)
     database, seen = first.database, [(first, report)]
 
-    async def look() -> Checked:
+    async def check_again() -> Checked:
         if not seen:
             snapshot = await take_again(database, abort=stop)
             seen.append((snapshot, await check_snapshot(snapshot, method, abort=stop)))
@@ -125,7 +125,7 @@ async def _check(first: Snapshot, method: CheckMethod, take_again: TakeAgain, st
     if await asyncio.to_thread(was_written_since, database.path, first.taken_at):
         seen.clear()
     try:
-        return await look_twice(database.path, look, check=stop.check)
+        return await retry_torn_reads(database.path, check_again, check=stop.check)
     except SnapshotError as error:
         return Checked(snapshot=first, skipped=skip(database, error))
 

@@ -57,7 +57,7 @@ def find_candidates(
     named = sorted(path for path in programs.paths if not is_noise(path.parts) and not _is_in_an_own_folder(path))
     found: dict[tuple[int, int], Candidate] = {}
     for path in (*named, *walked.files):
-        candidate = _look(path, programs, in_use_only=path in programs.paths)
+        candidate = _examine(path, programs, in_use_only=path in programs.paths)
         if candidate is not None and candidate[0] not in found and not own.why(path):
             found[candidate[0]] = candidate[1]
     ordered = sorted(found.values(), key=lambda each: (not each.programs, not each.readable, str(each.path)))
@@ -90,7 +90,7 @@ def glob_over(chosen: Sequence[Path], found: Collection[Path]) -> str:
     return pattern if taken >= set(chosen) and not taken & (set(found) - set(chosen)) else ""
 
 
-def _look(path: Path, programs: OpenFiles, *, in_use_only: bool) -> tuple[tuple[int, int], Candidate] | None:
+def _examine(path: Path, programs: OpenFiles, *, in_use_only: bool) -> tuple[tuple[int, int], Candidate] | None:
     try:
         found = path.stat()
     except (OSError, ValueError):

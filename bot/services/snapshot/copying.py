@@ -17,7 +17,6 @@ from bot.errors import SnapshotError
 from bot.models import Cause, Database, Reason, Snapshot, because
 from bot.services.files.private_file import create_private
 from bot.services.snapshot.hidden_log import doubt_about, require_visible_log, warning_about
-from bot.services.snapshot.second_look import RewrittenError, look_twice
 from bot.services.snapshot.source import (
     SHM,
     WAL,
@@ -35,6 +34,7 @@ from bot.services.snapshot.source import (
 )
 from bot.services.snapshot.sqlite_errors import is_hot_journal, is_of_writing, not_copied, refusal
 from bot.services.snapshot.sqlite_faults import FAULTS, proves_damage
+from bot.services.snapshot.torn_reads import RewrittenError, retry_torn_reads
 
 _STEP_BYTES = 4 * 1024 * 1024  # copied between two looks at the abort flag: 1,000 pages of the usual size
 _CACHE_KIB = 500  # of each of the two connections: every page is read once, so a larger cache only takes memory
@@ -73,7 +73,7 @@ class Copying:
         try:
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             create_private(self.file).close()
-            return await look_twice(self.database.path, self._attempt, check=self.check)
+            return await retry_torn_reads(self.database.path, self._attempt, check=self.check)
         except OSError as error:
             raise not_copied(self.database.path, self.file.parent, error) from error
 

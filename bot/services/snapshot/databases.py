@@ -127,9 +127,9 @@ def find_databases(
 def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, include_hidden: bool) -> list[_Candidate]:
     """Return what a pattern names, one at least; what a glob sees and does not take is added to `left_out`."""
     if not is_glob(pattern):
-        return [_refuse_own(_look(absolute(pattern)), own)]
+        return [_refuse_own(_locate(absolute(pattern)), own)]
     found = []
-    for each in (_refuse_own(_look(path), own) for path in expand(pattern)):
+    for each in (_refuse_own(_locate(path), own) for path in expand(pattern)):
         if each.reason in _NOT_TAKEN:
             left_out[each.path] = sentence_of(each.why)
         else:
@@ -150,7 +150,7 @@ def _gone(paths: Iterable[Path], globs: Sequence[str]) -> Iterator[tuple[str, _C
     """Yield which of the paths a glob covers and is without, each with that glob."""
     for path in paths:
         pattern = next((each for each in globs if covers(each, path)), None)
-        found = _look(path)
+        found = _locate(path)
         if pattern is None or found.reason is None:
             continue
         if found.reason is SkipReason.MISSING:
@@ -178,7 +178,7 @@ def _has_log(path: Path) -> bool:
     return any(state.sidecar_bytes(suffix) for suffix in (WAL, JOURNAL))
 
 
-def _look(path: Path) -> _Candidate:
+def _locate(path: Path) -> _Candidate:
     if (named := _readable(path)) != path:
         return _Candidate(named, path).left_out(Cause.NO_UTF8)
     here = _Candidate(path, path)

@@ -1,4 +1,4 @@
-"""Confirms a fault of a file by reading it again, when the file was not written meanwhile."""
+"""Tells a fault of a file from a read that a write has torn: reads again until the file has rested meanwhile."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class _Stamp:
     age: float  # seconds since the last write, as far as the clocks of this machine and of the file agree
 
 
-async def look_twice(path: Path, look: Callable[[], Awaitable[T]], *, check: Callable[[], None]) -> T:
-    """Return what `look` returns, which is tried again where it finds a fault that a rewrite would show too.
+async def retry_torn_reads(path: Path, read: Callable[[], Awaitable[T]], *, check: Callable[[], None]) -> T:
+    """Return what `read` returns, which is tried again where it finds a fault that a rewrite would show too.
 
     A file that is replaced, or rewritten in place by something that knows no locks, shows what is no database for a
     moment. Raises the fault, `SnapshotError`, where it was there twice and the file had rested meanwhile; with
-    CHANGED_WHILE_READ where the file does not come to rest; what `check` raises, which is called between the looks.
+    CHANGED_WHILE_READ where the file does not come to rest; what `check` raises, which is called in between.
     """
     seen: tuple[int, ...] | None = ()
     since = time.monotonic()
@@ -54,7 +54,7 @@ async def look_twice(path: Path, look: Callable[[], Awaitable[T]], *, check: Cal
     while True:
         before = await asyncio.to_thread(_stamp, path)
         try:
-            return await look()
+            return await read()
         except SnapshotError as error:
             if error.reason not in _DOUBTFUL and not isinstance(error, RewrittenError):
                 raise
