@@ -17,7 +17,7 @@ from bot.services.contracts.destination import Notice, NoticeButton, Outcome
 from bot.services.delivery.notices import NoticeSender
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.people.people import People
-from bot.services.restore.untold import BY_HAND, CUT_OFF, forget_by_hand
+from bot.services.restore.unannounced import BY_HAND, CUT_OFF, forget_by_hand
 from bot.services.restore_chat.confirmed import CONFIRMED
 from bot.services.restore_chat.pending_plans import Requester
 from bot.texts import restoring as restoring_texts

@@ -22,7 +22,7 @@ from bot.services.backup.startup import open_store
 from bot.services.concurrency.nursery import Nursery, race
 from bot.services.files.locks import ServiceLock
 from bot.services.manager import Courier
-from bot.services.restore.untold import BY_HAND, CUT_OFF
+from bot.services.restore.unannounced import BY_HAND, CUT_OFF
 from bot.services.status.status import HEARTBEAT_EVERY
 
 DRAIN_DELIVERIES = 2.0

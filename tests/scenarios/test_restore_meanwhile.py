@@ -13,7 +13,7 @@ import pytest
 
 from bot.demo.stand_in.calls import Call
 from bot.models import BackupState, PendingOutcome, Trigger
-from bot.services.restore.untold import CUT_OFF
+from bot.services.restore.unannounced import CUT_OFF
 from bot.services.restore_chat.confirmed import CONFIRMED
 from tests.world import faults
 from tests.world.clock import HeldClock, until

@@ -24,7 +24,7 @@ from bot.services.restore.context import Prepared
 from bot.services.restore.cut_off import cut_off_restores
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import parse_instant
-from bot.services.restore.untold import report_by_hand
+from bot.services.restore.unannounced import report_by_hand
 from bot.services.sealing.keys import Keys
 
 _HOW_ON = "This is the plan; nothing was changed."

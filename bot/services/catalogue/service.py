@@ -133,7 +133,7 @@ class ServiceTable(CatalogueTable):
         return await self._db.models(AuditEntry, "SELECT * FROM audit ORDER BY id DESC LIMIT ? OFFSET ?", limit, offset)
 
     @reading
-    async def untold(self, about: str = "untold") -> str:
+    async def unannounced(self, about: str = "untold") -> str:
         """Return what the admins have yet to be told of restores, as JSON; empty where nothing is.
 
         `about` is one of a restore that was cut off (unless said otherwise), or of those done by hand.
@@ -141,7 +141,7 @@ class ServiceTable(CatalogueTable):
         return await self._db.meta(str, about) or ""
 
     @writing
-    async def set_untold(self, what: str, about: str = "untold") -> None:
+    async def set_unannounced(self, what: str, about: str = "untold") -> None:
         await self._db.set_meta(about, what)
 
     @writing

@@ -66,7 +66,7 @@ class PinnedWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
+class _PinnedInChat:
     """What was found in a chat: `known` is our message as we remember it, `top` what is pinned above everything."""
 
     chat_id: int
@@ -141,9 +141,9 @@ class PinKeeper:
         async with self._refreshing:
             pauses: list[float] = []
             await self._take_down(pauses)
-            looks = await self._look_around(pauses)
-            if looks:
-                await self._write(looks, pauses)
+            pins = await self._read_pins(pauses)
+            if pins:
+                await self._write(pins, pauses)
             return max(pauses, default=0.0)
 
     async def _take_down(self, pauses: list[float]) -> None:
@@ -162,29 +162,29 @@ class PinKeeper:
 
     # --- looking -------------------------------------------------------------------------------------------------
 
-    async def _look_around(self, pauses: list[float]) -> list[_Look]:
+    async def _read_pins(self, pauses: list[float]) -> list[_PinnedInChat]:
         """Look into every chat that takes messages, and take over what we did not write."""
         parked = {
             recipient.chat_id for recipient in await self._catalogue.recipients.parked() if recipient.thread_id is None
         }
-        looks = []
+        pins = []
         for chat_id in self._people.admin_ids:
             if chat_id in parked:
                 continue
             try:
-                look = _Look(
+                pin = _PinnedInChat(
                     chat_id=chat_id,
                     known=await self._catalogue.messages.pinned(chat_id),
                     top=await self._chats.pinned(chat_id),
                 )
-                if (foreign := look.ours_on_top) and (look.known is None or foreign.unique_id != look.known.unique_id):
-                    look = await self._take_over(look, foreign)
-                looks.append(look)
+                if (foreign := pin.ours_on_top) and (pin.known is None or foreign.unique_id != pin.known.unique_id):
+                    pin = await self._take_over(pin, foreign)
+                pins.append(pin)
             except Outcome as outcome:
                 self._put_off(chat_id, outcome, pauses)
-        return looks
+        return pins
 
-    async def _take_over(self, look: _Look, found: PostedDocument) -> _Look:
+    async def _take_over(self, pin: _PinnedInChat, found: PostedDocument) -> _PinnedInChat:
         """Learn the restore points of a document that we did not write; raises the `Outcome` of a passing trouble."""
         try:
             document = await read_posted(self._chats, found)
@@ -193,17 +193,17 @@ class PinKeeper:
             if isinstance(error, StaleFile) and self._unreadable[found.unique_id] < UNREADABLE_AFTER:
                 raise
             # It can't be read, and may be worth something to somebody: it is left as it is, below a new one.
-            logger.warning("the pinned catalogue in chat {} is left alone: {}", look.chat_id, error)
-            return _Look(chat_id=look.chat_id, known=None, top=None)
+            logger.warning("the pinned catalogue in chat {} is left alone: {}", pin.chat_id, error)
+            return _PinnedInChat(chat_id=pin.chat_id, known=None, top=None)
         learned = await self._learn(document)
-        logger.info("chat {}: {} restore points learned from the pinned message", look.chat_id, learned)
+        logger.info("chat {}: {} restore points learned from the pinned message", pin.chat_id, learned)
         if found.forwarded:
-            return look  # a person's copy: Telegram lets us edit our own message alone, which is sent above it
-        known = PinnedMessage(chat_id=look.chat_id, message_id=found.message_id, unique_id=found.unique_id)
+            return pin  # a person's copy: Telegram lets us edit our own message alone, which is sent above it
+        known = PinnedMessage(chat_id=pin.chat_id, message_id=found.message_id, unique_id=found.unique_id)
         await self._catalogue.messages.set_pinned(known)
-        if look.known is not None and look.known.message_id != found.message_id:
-            await self._chats.remove(look.chat_id, look.known.message_id)
-        return _Look(chat_id=look.chat_id, known=known, top=look.top)
+        if pin.known is not None and pin.known.message_id != found.message_id:
+            await self._chats.remove(pin.chat_id, pin.known.message_id)
+        return _PinnedInChat(chat_id=pin.chat_id, known=known, top=pin.top)
 
     async def _learn(self, document: Document) -> int:
         """Take over what is ours, and keep what others say of themselves; return how many points were learned."""
@@ -225,7 +225,7 @@ class PinKeeper:
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    async def _write(self, looks: list[_Look], pauses: list[float]) -> None:
+    async def _write(self, pins: list[_PinnedInChat], pauses: list[float]) -> None:
         points = merge(
             await self._catalogue.restore_points.select(recent=RECENT),
             await self._catalogue.restore_points.last_by_database(),
@@ -244,44 +244,44 @@ class PinKeeper:
         others = tuple(part.server or "a server without a name" for part in document.others)
         caption = await self._words.caption(document.points, others)
         uploaded: bytes | str = content
-        for look in looks:
-            if not points and look.known is None:
+        for pin in pins:
+            if not points and pin.known is None:
                 continue  # nothing to find again yet: no message worth a person's glance
             try:
-                posted = await self._put(look, uploaded, caption)
+                posted = await self._put(pin, uploaded, caption)
                 self._wrote_at = now
             except StaleFile as outcome:
                 uploaded = content
-                self._put_off(look.chat_id, outcome, pauses)
+                self._put_off(pin.chat_id, outcome, pauses)
             except Outcome as outcome:
-                self._put_off(look.chat_id, outcome, pauses)
+                self._put_off(pin.chat_id, outcome, pauses)
             else:
                 uploaded = posted.file_id if posted else uploaded  # uploaded once, everybody else's by its file_id
 
-    async def _put(self, look: _Look, content: bytes | str, caption: str) -> PostedDocument | None:
+    async def _put(self, pin: _PinnedInChat, content: bytes | str, caption: str) -> PostedDocument | None:
         """Edit our message where it can be found again, else send a new one, pin it, and put the old one away."""
-        known, top_id = look.known, look.top.message_id if look.top else 0
-        buttons = self._words.buttons(look.chat_id)
+        known, top_id = pin.known, pin.top.message_id if pin.top else 0
+        buttons = self._words.buttons(pin.chat_id)
         posted: PostedDocument | None = None
         # getChat shows the pinned message that was sent last: below somebody's newer one ours would not be found.
         if known is not None and top_id <= known.message_id:
             try:
                 with suppress(NotModified):
                     posted = await self._chats.replace(
-                        look.chat_id, known.message_id, DOCUMENT_NAME, content, caption, buttons
+                        pin.chat_id, known.message_id, DOCUMENT_NAME, content, caption, buttons
                     )
-                    await self._remember(look.chat_id, posted)
+                    await self._remember(pin.chat_id, posted)
                 if top_id != known.message_id:
-                    await self._chats.pin(look.chat_id, known.message_id)
+                    await self._chats.pin(pin.chat_id, known.message_id)
                 return posted
             except MessageGone:
-                logger.info("chat {}: the pinned message is gone; a new one is sent", look.chat_id)
+                logger.info("chat {}: the pinned message is gone; a new one is sent", pin.chat_id)
                 known = None
-        posted = await self._chats.post(look.chat_id, DOCUMENT_NAME, content, caption, buttons)
-        await self._remember(look.chat_id, posted)
-        await self._chats.pin(look.chat_id, posted.message_id)
+        posted = await self._chats.post(pin.chat_id, DOCUMENT_NAME, content, caption, buttons)
+        await self._remember(pin.chat_id, posted)
+        await self._chats.pin(pin.chat_id, posted.message_id)
         if known is not None:
-            await self._chats.remove(look.chat_id, known.message_id)
+            await self._chats.remove(pin.chat_id, known.message_id)
         return posted
 
     async def _remember(self, chat_id: int, posted: PostedDocument) -> None:

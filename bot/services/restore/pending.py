@@ -32,7 +32,7 @@ from bot.services.restore.journal import (
 from bot.services.restore.kept_copies import sweep_parts
 from bot.services.restore.private_copy import fingerprint_of
 from bot.services.restore.replacement import bring_back, is_new, swap_back
-from bot.services.restore.untold import CUT_OFF
+from bot.services.restore.unannounced import CUT_OFF
 from bot.services.snapshot.snapshot import take_snapshot
 from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_faults import FAULTS

@@ -11,7 +11,7 @@ from bot.models import PendingOutcome, PendingRestore
 from bot.services.catalogue import Catalogue
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.journal import Record, RecordState, RestoreJournal
-from bot.services.restore.untold import CUT_OFF, Untold
+from bot.services.restore.unannounced import CUT_OFF, Unannounced
 from bot.services.restore_chat.pending_plans import ConfirmablePlan
 
 
@@ -27,7 +27,7 @@ class Confirmed:
     message_id: int = 0
 
 
-CONFIRMED = Untold[Confirmed]("confirmed restore", Confirmed)
+CONFIRMED = Unannounced[Confirmed]("confirmed restore", Confirmed)
 
 
 async def note_confirmed(catalogue: Catalogue, pending: ConfirmablePlan, at: datetime) -> None:

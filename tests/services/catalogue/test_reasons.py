@@ -18,7 +18,7 @@ from bot.services.catalogue.schema_reasons import (
     UNOPENED_IS_NO_NOTE,
     WARNINGS_OF_DATABASES,
 )
-from bot.services.restore.untold import BY_HAND, CUT_OFF
+from bot.services.restore.unannounced import BY_HAND, CUT_OFF
 from bot.texts.actions import ACTIONS, actions
 from bot.words.causes import CAUSES, in_full, sentence_of
 from bot.words.failures import FAILURES, why_failed
@@ -243,7 +243,7 @@ async def test_what_restores_by_hand_have_lost_is_known_in_figures(path: Path) -
     async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
         first, second = await BY_HAND.get(catalogue) or ()
         pending = await CUT_OFF.get(catalogue)
-        kept = await catalogue.service.untold()
+        kept = await catalogue.service.unannounced()
     assert pending is not None
     assert (pending.undoable, dict(pending.databases)) == (True, {"a.db": PendingOutcome.OLD})
     assert "sentence" not in kept

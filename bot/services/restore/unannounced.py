@@ -1,4 +1,4 @@
-"""Keeps in the catalogue what the admins have yet to hear of restores: over restarts, and from other processes."""
+"""Keeps in the catalogue what is to be announced of restores: over restarts, and for other processes."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from bot.services.catalogue import Catalogue
 
 T = TypeVar("T")
 
-_MOST = 20  # of which a service that was down for long still tells
+_MOST = 20  # of which a service that was down for long still announces
 
 
-class Untold(Generic[T]):
-    """One kind of news. Its methods raise `CatalogueError`."""
+class Unannounced(Generic[T]):
+    """What is to be announced of one kind. Its methods raise `CatalogueError`."""
 
     def __init__(self, about: str, kind: Any) -> None:
         self._about, self._adapter = about, TypeAdapter[T](kind)
 
     async def get(self, catalogue: Catalogue) -> T | None:
-        """Return what has yet to be told."""
-        text = await catalogue.service.untold(self._about)
+        """Return what is to be announced."""
+        text = await catalogue.service.unannounced(self._about)
         try:
             return self._adapter.validate_json(text) if text else None
-        except ValueError:  # of another version: no reason to tell nothing ever again
-            logger.warning("what was to be told of a restore can't be read and is not told: {}", text)
+        except ValueError:  # of another version: no reason to announce nothing ever again
+            logger.warning("what was to be announced of a restore can't be read, and is not: {}", text)
             await self.forget(catalogue)
             return None
 
     async def keep(self, catalogue: Catalogue, news: T) -> None:
-        """Keep what has to be told."""
-        await catalogue.service.set_untold(self._adapter.dump_json(news).decode(), self._about)
+        """Keep what is to be announced."""
+        await catalogue.service.set_unannounced(self._adapter.dump_json(news).decode(), self._about)
 
     async def forget(self, catalogue: Catalogue) -> None:
-        """Note that it was told."""
-        await catalogue.service.set_untold("", self._about)
+        """Note that it was announced."""
+        await catalogue.service.set_unannounced("", self._about)
 
 
-CUT_OFF = Untold[PendingRestore]("untold", PendingRestore)
-BY_HAND = Untold[tuple[RestoredByHand, ...]]("restored by hand", tuple[RestoredByHand, ...])
+CUT_OFF = Unannounced[PendingRestore]("untold", PendingRestore)
+BY_HAND = Unannounced[tuple[RestoredByHand, ...]]("restored by hand", tuple[RestoredByHand, ...])
 """Restores done on the command line, oldest first."""
 
 
@@ -63,5 +63,5 @@ async def report_by_hand(
 
 
 async def forget_by_hand(catalogue: Catalogue, word: RestoredByHand) -> None:
-    """Note that one of them was told. Raises `CatalogueError`."""
+    """Note that one of them was announced. Raises `CatalogueError`."""
     await BY_HAND.keep(catalogue, tuple(other for other in await BY_HAND.get(catalogue) or () if other != word))
