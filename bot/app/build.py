@@ -200,7 +200,7 @@ def _build(
     local_files = LocalFilesCheck(
         alarms, catalogue, telegram.require_readable if settings.telegram_local else None, clock=clock
     )
-    alarm_checks = [*checks.all, NewBotCheck(alarms, catalogue, people).check, timers.look]
+    alarm_checks = [*checks.all, NewBotCheck(alarms, catalogue, people).check, timers.ask_if_due]
     if polling is not None:
         clock_check, conflicts = ClockCheck(alarms), ConflictCheck(alarms, clock=clock)
         events.server_time.connect(clock_check.note)

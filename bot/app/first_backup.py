@@ -50,7 +50,7 @@ class FirstBackup:
 
         courier, settings = self.courier, self.courier.settings
         status = await courier.manager.status()
-        load = (await courier.timetable.look_at(status.schedule)).load
+        load = (await courier.timetable.effect_of(status.schedule)).load
         username = (await self.bot.me()).username or ""
         html = protected(
             status,

@@ -70,7 +70,7 @@ async def press_start(
     words = (
         admin_menu(status, timezone)
         if command.args
-        else welcome(person.first_name, status, timezone, await timers.look_at(slot.chat_id))
+        else welcome(person.first_name, status, timezone, await timers.ask(slot.chat_id))
     )
     await slot.draw(Screen(words, keyboards.admin_menu()))
     await manager.recipient_started(slot.chat_id, person.full_name)

@@ -55,7 +55,7 @@ class ScheduleScreens:
         """Draw what holds now, and the ways to change it."""
         status = await self.manager.status()
         overridden = (await self.timetable.plan()).chosen
-        text = words.schedule(status, await self.timetable.look_at(status.schedule), self.timezone)
+        text = words.schedule(status, await self.timetable.effect_of(status.schedule), self.timezone)
         return Screen(text, buttons.schedule(status.schedule, overridden=overridden))
 
     async def proposal(self, expression: str, admin_id: int, *, typed: bool = False) -> Screen:
@@ -146,6 +146,6 @@ async def reset_schedule(
         await timetable.reset(actor=press.actor, admin_id=press.admin_id)
         await press.draw(await schedule_screens.current(), words.RESET)
         return
-    preview = await timetable.look_at(timetable.setting)
+    preview = await timetable.effect_of(timetable.setting)
     text = words.proposal(preview, timetable.now(), schedule_screens.timezone)
     await press.draw(Screen(text, buttons.confirm_reset()))

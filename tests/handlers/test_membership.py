@@ -114,7 +114,7 @@ async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tm
 
     # What was set while nobody listened is asked for.
     scene.group.chat.auto_delete = 0
-    assert await courier.timers.look_at(GROUP) == ""
+    assert await courier.timers.ask(GROUP) == ""
     await scene.ann.set_timer(0)
     await until(lambda: warned("11", 0))
     assert await warned(str(GROUP), 0)

@@ -52,7 +52,7 @@ async def until_archives(town: Town, person: object) -> None:
 
 async def test_who_is_removed_is_heard_no_more_and_the_last_one_stays(town: Town) -> None:
     """Two presses, and at once: no press, no backup, no menu of commands. Over a restart, until .env holds again."""
-    await town.service.courier.timers.look_at(12)  # Ben's name is known
+    await town.service.courier.timers.ask(12)  # Ben's name is known
     menu = await opened(town.ben, "Database Backup")
     town.service.courier.pins.nudge()
     screen = await admins_of(town)
@@ -101,7 +101,7 @@ async def test_who_is_removed_and_is_a_place_too_is_said_to_go_on_receiving(tmp_
 async def test_a_group_is_picked_and_taken_out_again(town: Town) -> None:
     """Only groups that the bot is in are offered; a line there says so, and its backups stop with a yes."""
     group = town.api.add_group(-100500, members=[town.ann, town.ben])
-    await town.service.courier.timers.look_at(12)
+    await town.service.courier.timers.ask(12)
     other = town.api.add_group(-100600, members=[town.ann], bot_status="left")
     screen = await opened(town.ann, "Database Backup", "⚙️ Settings", "Where backups go")
     await (await town.ann.press("➕ Add a group", message=screen)).answered()

@@ -256,5 +256,5 @@ class FakeManager:
     async def recipient_started(self, chat_id: int, name: str) -> None:
         self.started.append((chat_id, name))
 
-    async def look_at(self, chat_id: int) -> str:
+    async def ask(self, chat_id: int) -> str:
         return ""

@@ -105,7 +105,7 @@ async def side_by_side(*works: Coroutine[Any, Any, Any], stop: Callable[[], obje
         for task in tasks:
             task.cancel()
 
-    def look(task: asyncio.Future[Any]) -> None:
+    def note_failure(task: asyncio.Future[Any]) -> None:
         nonlocal failed
         error = None if task.cancelled() else task.exception()  # asked of all, or asyncio calls one never retrieved
         if failed is None and error is not None:
@@ -113,7 +113,7 @@ async def side_by_side(*works: Coroutine[Any, Any, Any], stop: Callable[[], obje
             end()
 
     for task in tasks:
-        task.add_done_callback(look)
+        task.add_done_callback(note_failure)
     if tasks:
         await settled(asyncio.wait(tasks), stop=end)
     if failed is not None:

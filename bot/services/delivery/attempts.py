@@ -241,7 +241,7 @@ class Attempts:
             await rows.release(row)
             raise
         except ArchiveGone as outcome:
-            await outgoing.look()
+            await outgoing.check_archive()
             if await outgoing.deliverable(row):
                 return await rows.fail(row, outcome)
             return await rows.supersede(row, Reason(DeliveryReason.PRUNED))

@@ -45,7 +45,7 @@ class OutgoingBackup:
         self._destinations = destinations
         self._on_disk = False
 
-    async def look(self) -> None:
+    async def check_archive(self) -> None:
         """See whether the archive is still on the disk."""
         self._on_disk = await asyncio.to_thread(self.archive.is_file)
 
@@ -113,7 +113,7 @@ class OutgoingBackups:
                 for volume in plan_volumes(archive, backup.archive_bytes, volume_bytes)
             ]
             outgoing = self._going[backup.id] = OutgoingBackup(backup, archive, volumes, self._destinations)
-        await outgoing.look()
+        await outgoing.check_archive()
         return outgoing
 
     def ask_anew(self, backup: Backup) -> None:

@@ -69,7 +69,7 @@ class _Lock:
 
     async def holder(self) -> Holder | None:
         """Return who holds the lock, in this process or another; None when nobody does. Changes nothing."""
-        return self._holder if self.held else await asyncio.to_thread(self._look)
+        return self._holder if self.held else await asyncio.to_thread(self._find_holder)
 
     async def release(self) -> None:
         """Free the lock; nothing happens when it is not held."""
@@ -136,7 +136,7 @@ class _Lock:
         except (OSError, ValueError):
             return Holder()
 
-    def _look(self) -> Holder | None:
+    def _find_holder(self) -> Holder | None:
         probe = FileLock(self._file, mode=0o600, thread_local=False)
         try:
             if not self._file.exists():

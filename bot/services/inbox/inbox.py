@@ -14,7 +14,7 @@ from bot.services.fetch.recognition import Kind, recognise
 from bot.services.files.private_folder import sweep_private_folders
 from bot.services.inbox.context import InboxContext
 from bot.services.inbox.upload import Upload
-from bot.services.inbox.upload_view import LeftOutReason, UploadEnd, UploadPhase, UploadView
+from bot.services.inbox.upload_view import LeftOutReason, UploadEnd, UploadPhase
 
 MOST_EACH = 3
 """Uploads of one admin: archives that are ready to be restored, and the one under way."""
@@ -97,11 +97,6 @@ class Inbox:
         return upload
 
     # --- what is seen and asked ----------------------------------------------------------------------------------
-
-    def look(self, upload_id: str) -> UploadView | None:
-        """Return an upload as it stands, None when it is not known, or no more."""
-        found = self._uploads.get(upload_id)
-        return found.view() if found else None
 
     def upload(self, upload_id: str) -> Upload | None:
         """Return an upload to be followed to its end, None when it is not known."""

@@ -15,7 +15,7 @@ from bot.services.contracts.chats import Chats
 from bot.services.contracts.destination import Outcome, Parked
 from bot.services.people.people import People
 
-LOOK_EVERY = timedelta(hours=6)
+ASK_EVERY = timedelta(hours=6)
 """Between two looks at every chat; a timer that is set while the bot listens is heard of at once."""
 
 
@@ -29,23 +29,23 @@ class Timers:
     def __init__(self, catalogue: Catalogue, chats: Chats, people: People, *, clock: Clock) -> None:
         self._catalogue, self._chats, self._clock = catalogue, chats, clock
         self._people = people
-        self._looked_at: datetime | None = None
+        self._asked_at: datetime | None = None
 
     @property
     def _recipients(self) -> tuple[Recipient, ...]:
         everybody = self._people.everybody
         return tuple(dict.fromkeys(Recipient(chat_id=one.chat_id) for one in everybody if one.is_chat))
 
-    async def look(self) -> None:
+    async def ask_if_due(self) -> None:
         """Ask for every chat, if that is due. Raises `CatalogueError` only."""
         now = self._clock()
-        if self._looked_at is not None and now - self._looked_at < LOOK_EVERY:
+        if self._asked_at is not None and now - self._asked_at < ASK_EVERY:
             return
-        self._looked_at = now
+        self._asked_at = now
         for current in await self._catalogue.recipients.all_current(self._recipients):
-            await self.look_at(current.chat_id)
+            await self.ask(current.chat_id)
 
-    async def look_at(self, chat_id: int) -> str:
+    async def ask(self, chat_id: int) -> str:
         """Ask for one chat; return the warning, empty without a timer or where Telegram does not say."""
         try:
             chat = await self._chats.describe(chat_id)

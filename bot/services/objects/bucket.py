@@ -152,7 +152,7 @@ class Bucket:
                 found.update({meta["path"]: meta["size"] for meta in page})
         return found
 
-    async def look(self) -> None:
+    async def check_access(self) -> None:
         """Return when the store answers and lets us in."""
         with _outcomes():
             async for _ in self._store().list(chunk_size=1):

@@ -74,7 +74,7 @@ class ObjectDestination(ArchiveDestination):
 
     async def check_reachable(self, recipient: Recipient) -> None:
         """Return when the store lets us list the prefix; raises an `Outcome`."""
-        await self._bucket.look()
+        await self._bucket.check_access()
 
     async def _put(self, volume: Volume, backup: Backup, on_bytes: CountBytes) -> None:
         piece = ArchiveSlice(volume, on_bytes)

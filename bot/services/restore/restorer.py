@@ -40,7 +40,7 @@ from bot.services.restore.pending import pending_restore
 from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.safety import SafetyCopies
 from bot.services.restore.sources import RestoreSource, found_damaged
-from bot.services.restore.targets import Configured, LooksAhead, choose_targets
+from bot.services.restore.targets import Configured, TargetReader, choose_targets
 from bot.services.restore.undo import prepare_undo
 
 
@@ -75,13 +75,13 @@ class Restorer:
         context, own = self.context, Abort(parent=abort)
         if folder is not None:
             await asyncio.to_thread(self._require_not_own, [folder])
-        async with private_folder(context.store.work) as scratch, LooksAhead(context, scratch, own) as looks:
+        async with private_folder(context.store.work) as scratch, TargetReader(context, scratch, own) as reader:
 
             def expect(origins: Mapping[str, Path | None], size: int) -> None:
                 if folder is None:
-                    looks.expect([self._configured.find(*database) for database in origins.items()], beside=size)
+                    reader.expect([self._configured.find(*database) for database in origins.items()], beside=size)
                 else:
-                    looks.expect([folder / name for name in origins], beside=size)
+                    reader.expect([folder / name for name in origins], beside=size)
 
             try:
                 intake = await take_in(
@@ -103,7 +103,7 @@ class Restorer:
                 report(
                     RestoreProgress(stage=RestoreStage.COMPARE, done=len(changes), total=len(targets), detail=one.name)
                 )
-                target = await looks.at(path)
+                target = await reader.at(path)
                 compare = partial(plan_change, one, target, folder=folder, force=force)
                 changes.append(await run_checked(compare, abort=own))
                 await target.forget_copy()

@@ -137,7 +137,7 @@ def choose_targets(
     return found, left_out
 
 
-async def look_at_target(path: Path, scratch: Path, context: RestoreContext, *, abort: Abort) -> Target:
+async def read_target(path: Path, scratch: Path, context: RestoreContext, *, abort: Abort) -> Target:
     """Look at a target through a private copy in `scratch`; it is not opened for writing, and nothing is left beside
     it.
 
@@ -227,31 +227,31 @@ def _obstacle(file: Path) -> str | None:
     return None
 
 
-class LooksAhead:
-    """Looks at the targets, one after the other, beside the unpacking of what they are to be compared with.
+class TargetReader:
+    """Reads the targets, one after the other, beside the unpacking of what they are to be compared with.
 
-    Ended with its context: whoever leaves it early waits for the look under way, which `abort` ends soon.
+    Ended with its context: whoever leaves it early waits for the reading under way, which `abort` ends soon.
     """
 
     def __init__(self, context: RestoreContext, scratch: Path, abort: Abort) -> None:
         self._context, self._scratch, self.abort = context, scratch, abort
         self._nursery = Nursery()
-        self._looks: dict[Path, asyncio.Task[Target]] = {}
+        self._readings: dict[Path, asyncio.Task[Target]] = {}
         self._one_at_a_time = asyncio.Lock()
 
-    async def __aenter__(self) -> LooksAhead:
+    async def __aenter__(self) -> TargetReader:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        if self._looks:
+        if self._readings:
             self.abort.set()
-            await asyncio.wait(self._looks.values())
-            for task in self._looks.values():
+            await asyncio.wait(self._readings.values())
+            for task in self._readings.values():
                 if not task.cancelled():
                     task.exception()  # seen: nobody asks for it any more
 
     def expect(self, paths: Iterable[Path | None], *, beside: int) -> None:
-        """Begin to look at targets, if the private folder has space for their copies beside so many bytes."""
+        """Begin to read targets, if the private folder has space for their copies beside so many bytes."""
         found = [path for path in paths if path is not None]
         with suppress(OSError):
             if beside + sum(_bytes(path) for path in found) + SPARE_BYTES <= shutil.disk_usage(self._scratch).free:
@@ -262,18 +262,18 @@ class LooksAhead:
         """Return what was, or is now, seen there. Raises `AbortedError`."""
         task = self._begin(path)
         await asyncio.wait([task])
-        del self._looks[path]
+        del self._readings[path]
         return task.result()
 
     def _begin(self, path: Path) -> asyncio.Task[Target]:
-        if path not in self._looks:
-            self._looks[path] = self._nursery.start(self._look(path))
-        return self._looks[path]
+        if path not in self._readings:
+            self._readings[path] = self._nursery.start(self._read(path))
+        return self._readings[path]
 
-    async def _look(self, path: Path) -> Target:
+    async def _read(self, path: Path) -> Target:
         async with self._one_at_a_time:
             return known_active(
-                await look_at_target(path, self._scratch, self._context, abort=self.abort), self._context.active
+                await read_target(path, self._scratch, self._context, abort=self.abort), self._context.active
             )
 
 

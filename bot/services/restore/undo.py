@@ -36,7 +36,7 @@ from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.private_copy import describe, examine, fingerprint_of
 from bot.services.restore.replacement import Replacement
 from bot.services.restore.sources import find_source
-from bot.services.restore.targets import Target, known_active, look_at_target
+from bot.services.restore.targets import Target, known_active, read_target
 
 NOT_TOLD_APART = (
     "{} was written to since the restore. What the restore brought is no longer at hand to compare with, so what was"
@@ -121,7 +121,7 @@ async def _changes(
     written: dict[str, str] = {}  # since the restore: names, each with the fingerprint of what the restore brought
     for entry in entries:
         if entry.name in incoming:
-            target = await look_at_target(Path(entry.path), scratch, context, abort=abort)
+            target = await read_target(Path(entry.path), scratch, context, abort=abort)
             targets[entry.name] = known_active(target, context.active)
             if target.snapshot is not None:
                 found = await run_checked(fingerprint_of, target.snapshot.file, abort=abort)

@@ -10,7 +10,7 @@ from bot.models import DatabaseChange, DatabaseFacts, InUse, ReportRestore, Rest
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.context import Prepared, RestoreContext
 from bot.services.restore.in_use import named
-from bot.services.restore.targets import Target, look_at_target
+from bot.services.restore.targets import Target, read_target
 
 _SHOWN = 3  # tables whose new rows are named
 
@@ -46,7 +46,7 @@ async def changed_since(
     live = [change for change in prepared.plan.changes if change.method is RestoreMethod.INTO_LIVE]
     for number, change in enumerate(live):
         report(RestoreProgress(stage=RestoreStage.COMPARE, done=number, total=len(live), detail=change.name))
-        target = await look_at_target(change.path, prepared.scratch, context, abort=abort)
+        target = await read_target(change.path, prepared.scratch, context, abort=abort)
         await target.forget_copy()
         found.extend(_differences(change, target))
     return tuple(found)

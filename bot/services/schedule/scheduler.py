@@ -17,7 +17,7 @@ from bot.config.cron import validate_expression
 from bot.services.concurrency.nursery import Nursery
 
 # A suspended machine and a stepped clock are noticed within this time.
-LOOK_SECONDS = 30.0
+RECHECK_SECONDS = 30.0
 # A timer that ends a hair before its time must not spin until the clock has caught up.
 _LEAST_SECONDS = 0.01
 # Set back by less, the clock was corrected, and a run that took place stays done; by more, it was wrong before.
@@ -55,7 +55,7 @@ class Scheduler:
         self.timezone = timezone
         self._run, self._clock, self._on_skipped = run, clock, on_skipped
         self._last_planned: datetime | None = None
-        self._cron: _Looks | None = None
+        self._cron: _RecheckingCron | None = None
         self._due: datetime | None = None
         self._paused = False
         self._until: datetime | None = None
@@ -103,7 +103,7 @@ class Scheduler:
     @property
     def lives(self) -> bool:
         """Whether the time that is waited for lies ahead, or nothing is waited for: it is noticed within 30 s."""
-        return self._due is None or self._clock() < self._due + timedelta(seconds=2 * LOOK_SECONDS)
+        return self._due is None or self._clock() < self._due + timedelta(seconds=2 * RECHECK_SECONDS)
 
     def previous_run(self, before: datetime) -> datetime | None:
         """Return the latest planned time before an instant, None when there was none in fifty years."""
@@ -139,15 +139,15 @@ class Scheduler:
         finally:
             self.running = None
 
-    def _look(self) -> None:
+    def _check_due(self) -> None:
         now = self._clock()
-        if self._cron is None:  # stopped while this look was on its way
+        if self._cron is None:  # stopped while this check was on its way
             return
         if self._due is not None and now >= self._due:
             planned = max(self._due, self._previous_or_now(now) or self._due)
             self._last_planned = planned
             self.fire(planned)
-        # From the instant looked at, not from a later one: a time that comes in between would be lost.
+        # From the instant of this check, not from a later one: a time that comes in between would be lost.
         self._due = next(iter(self._runs_from(now, 1)), None)
 
     def _runs_from(self, now: datetime, count: int) -> tuple[datetime, ...]:
@@ -170,13 +170,13 @@ class Scheduler:
 
     def _rearm(self) -> None:
         if self._cron is not None:
-            self._look()  # a time that has come already is of the old plan
+            self._check_due()  # a time that has come already is of the old plan
             self._disarm()
             self._arm()
 
     def _arm(self) -> None:
         self._due = self.next_run()
-        self._cron = _Looks(self.expression, self._look, self._clock, self.timezone)
+        self._cron = _RecheckingCron(self.expression, self._check_due, self._clock, self.timezone)
         self._cron.start()
 
     def _disarm(self) -> None:
@@ -192,15 +192,15 @@ def planned_times(expression: str, timezone: ZoneInfo, after: datetime) -> Itera
             yield planned.astimezone(UTC)
 
 
-class _Looks(aiocron.Cron):  # type: ignore[misc]  # aiocron has no types
-    """aiocron, told the time anew before every step, and woken at least every LOOK_SECONDS.
+class _RecheckingCron(aiocron.Cron):  # type: ignore[misc]  # aiocron has no types
+    """aiocron, told the time anew before every step, and woken at least every RECHECK_SECONDS.
 
     By itself it ties the wall clock to the loop's clock once, at its start; where the one moves without the other (a
     suspended machine, a clock that was set), every later run would come at the wrong time.
     """
 
-    def __init__(self, expression: str, look: Callable[[], None], clock: Clock, timezone: ZoneInfo) -> None:
-        super().__init__(expression, func=look, tz=timezone, loop=asyncio.get_running_loop())
+    def __init__(self, expression: str, check: Callable[[], None], clock: Clock, timezone: ZoneInfo) -> None:
+        super().__init__(expression, func=check, tz=timezone, loop=asyncio.get_running_loop())
         self._clock = clock
 
     def initialize(self) -> None:
@@ -214,5 +214,5 @@ class _Looks(aiocron.Cron):  # type: ignore[misc]  # aiocron has no types
         self.initialize()
         delay = float(super().get_next()) - self.loop_time
         if delay <= 0:  # a time of the first pass of a repeated hour
-            delay = LOOK_SECONDS
-        return cast("float", self.loop_time + min(max(delay, _LEAST_SECONDS), LOOK_SECONDS))
+            delay = RECHECK_SECONDS
+        return cast("float", self.loop_time + min(max(delay, _LEAST_SECONDS), RECHECK_SECONDS))

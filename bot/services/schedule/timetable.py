@@ -112,12 +112,12 @@ class Timetable:
             expression = validate_expression(expression)
         except ValueError as error:
             raise ScheduleRefusedError(str(error)) from None
-        seen = await self.look_at(expression)
+        seen = await self.effect_of(expression)
         if seen.shortest:
             await self._refuse_haste(expression, seen.shortest)
         return seen
 
-    async def look_at(self, expression: str) -> SchedulePreview:
+    async def effect_of(self, expression: str) -> SchedulePreview:
         """Say what a valid expression means."""
         runs = await asyncio.to_thread(self.next_runs, expression, _LOOKED_AT)  # a rare one takes a while to look for
         gaps = [later - sooner for sooner, later in pairwise(runs)]

@@ -32,7 +32,7 @@ def _is_locked(descriptor: int, start: int, length: int) -> bool:
     return bool(answer[3 if mac else 0] != fcntl.F_UNLCK)
 
 
-def _look(path: str, place: tuple[int, int]) -> bool:
+def _is_held(path: str, place: tuple[int, int]) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY)
         locked = _is_locked(descriptor, *place)
@@ -56,7 +56,7 @@ def _lease(database: str) -> str | None:
 
 
 if __name__ == "__main__":
-    told: dict[str, object] = {"main": _look(sys.argv[1], _MAIN), "shm": _look(f"{sys.argv[1]}-shm", _SHM)}
+    found: dict[str, object] = {"main": _is_held(sys.argv[1], _MAIN), "shm": _is_held(f"{sys.argv[1]}-shm", _SHM)}
     if "lease" in sys.argv[2:]:
-        told["lease"] = _lease(sys.argv[1])
-    sys.stdout.write(json.dumps(told))
+        found["lease"] = _lease(sys.argv[1])
+    sys.stdout.write(json.dumps(found))

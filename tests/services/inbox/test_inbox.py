@@ -144,10 +144,10 @@ async def test_nobody_comes_back_and_it_is_removed(bench: Bench, archive: Path) 
     assert seen.phase is UploadPhase.WAITING
     bench.scene.now += timedelta(minutes=29)
     await inbox.expire()
-    assert inbox.look(waiting) is not None
+    assert inbox.upload(waiting) is not None
     bench.scene.now += timedelta(minutes=1)
     await inbox.expire()
-    assert inbox.look(waiting) is None
+    assert inbox.upload(waiting) is None
     assert upload.view().gone is UploadEnd.EXPIRED
     assert bench.rooms() == []
 
@@ -156,11 +156,11 @@ async def test_nobody_comes_back_and_it_is_removed(bench: Bench, archive: Path) 
         bench.offers.use(seen.offer, restoring)
         bench.scene.now += timedelta(hours=2)
         await inbox.expire()
-        assert inbox.look(ready) is not None
+        assert inbox.upload(ready) is not None
     await bench.offers.close()
     assert bench.rooms() == []
     await inbox.expire()
-    assert inbox.look(ready) is None
+    assert inbox.upload(ready) is None
 
 
 async def test_it_takes_no_more_than_its_bounds(bench: Bench, archive: Path) -> None:
@@ -186,8 +186,8 @@ async def test_an_admin_keeps_three_at_most(bench: Bench, archive: Path) -> None
     for number in range(4):
         mine.append(await bench.receive(inbox, archive, f"{number}.zip"))
         await settled(inbox, mine[-1])
-    assert [inbox.look(one) is not None for one in mine] == [False, True, True, True]
-    assert inbox.look(others) is not None
+    assert [inbox.upload(one) is not None for one in mine] == [False, True, True, True]
+    assert inbox.upload(others) is not None
 
 
 async def test_a_full_disk_is_told_beforehand(bench: Bench, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
