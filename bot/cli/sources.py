@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from bot.app.destinations import choose_store, open_bucket_archives
 from bot.cli import output
@@ -149,11 +150,11 @@ def _one_in_chat(wanted: Wanted, settings: Settings) -> str:
 
 async def _source_here(wanted: Wanted, context: RestoreContext) -> RestoreSource:
     """Resolve what was named: files that exist are files, anything else is looked up in the catalogue."""
-    folder, catalogue = context.store.folder, context.catalogue
+    folder, catalogue, timezone = context.store.folder, context.catalogue, ZoneInfo(context.timezone)
     if wanted.at is not None:
-        return await newest_before(catalogue, folder, wanted.at)
+        return await newest_before(catalogue, folder, wanted.at, timezone)
     if not wanted.which:
-        return await find_source(catalogue, folder, "latest")
+        return await find_source(catalogue, folder, "latest", timezone)
     files = [Path(name) for name in wanted.which]
     missing = [file for file in files if not await asyncio.to_thread(file.is_file)]
     if not missing:
@@ -161,7 +162,7 @@ async def _source_here(wanted: Wanted, context: RestoreContext) -> RestoreSource
     if len(files) > 1:
         raise NotFoundError(f"There is no file {missing[0]}.", hint="Name one backup, or the files of one archive.")
     await asyncio.to_thread(_require_no_path, files[0])
-    return await find_source(catalogue, folder, wanted.which[0])
+    return await find_source(catalogue, folder, wanted.which[0], timezone)
 
 
 def _require_no_path(path: Path) -> None:

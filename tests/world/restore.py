@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from bot.clock import utc_now
 from bot.models import Backup, Database, PendingRestore, RestorePlan, RestoreProgress, RestoreResult, Trigger
@@ -83,7 +84,7 @@ class Rig:
             origin = (
                 which
                 if isinstance(which, RestoreSource)
-                else await find_source(context.catalogue, context.store.folder, which)
+                else await find_source(context.catalogue, context.store.folder, which, ZoneInfo("UTC"))
             )
             async with restorer.prepare(
                 origin, only=only, folder=folder, force=force, abort=abort, report=report
@@ -101,7 +102,7 @@ class Rig:
     @asynccontextmanager
     async def plan_of_latest(self) -> AsyncIterator[RestorePlan]:
         async with self.opened() as restorer:
-            origin = await find_source(restorer.context.catalogue, self.store.folder, "latest")
+            origin = await find_source(restorer.context.catalogue, self.store.folder, "latest", ZoneInfo("UTC"))
             async with restorer.prepare(origin, abort=Abort()) as prepared:
                 yield prepared.plan
 

@@ -26,6 +26,7 @@ from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import parse_instant
 from bot.services.restore.unannounced import report_by_hand
 from bot.services.sealing.keys import Keys
+from bot.words.remarks import dated_ahead
 
 _HOW_ON = "This is the plan; nothing was changed."
 _WHERE_TO = "To carry it out, give --in-place (into the live databases) or --to DIR (beside them)."
@@ -113,8 +114,8 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
                 source = await stack.enter_async_context(
                     open_source(wanted, settings, context, abort=abort, quiet=json)
                 )
-                if source.note:
-                    output.warn(source.note)
+                for other in source.ahead:
+                    output.warn(f"{dated_ahead(other, settings.timezone)} Name it by its id to take it.")
 
             async def prepare(keys: Keys) -> tuple[Restorer, Prepared]:
                 restorer = Restorer(replace(context, keys=keys), configured)

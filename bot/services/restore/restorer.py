@@ -93,7 +93,9 @@ class Restorer:
                     expect=expect,
                 )
             except (DamagedArchiveError, UntrustedArchiveError) as error:
-                raise await found_damaged(context.store, context.catalogue, source, error) from error
+                raise await found_damaged(
+                    context.store, context.catalogue, source, error, ZoneInfo(context.timezone)
+                ) from error
             if folder is not None:
                 targets, left_out = [(one, folder / one.name) for one in intake.databases], list[str]()
             else:

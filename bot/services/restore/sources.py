@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bot.clock import date_time
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError, SettingsError
 from bot.models import SAFETY_KEPT, Backup, Trigger
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import newest_first
 from bot.services.fetch.choice import GIVE_FROM_TELEGRAM, point_of
 from bot.services.files.store import Store
-from bot.services.retention.inventory import ahead_words, is_as_written, record_fault
+from bot.services.retention.inventory import is_as_written, record_fault
 from bot.words.causes import sentence_of
 
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
@@ -26,14 +27,14 @@ _ALL = -1
 class RestoreSource:
     """What to restore from: archive files (with `backup` where the catalogue vouches for them).
 
-    `only` are the databases in it that are sound, () where all are. `note` is what a person should know of how it was
-    chosen. Volumes that were put `in_order` already are not read and inflated once more for that.
+    `only` are the databases in it that are sound, () where all are. `ahead` are those that were passed over since they
+    are dated in the future. Volumes that were put `in_order` already are not read and inflated once more for that.
     """
 
     files: tuple[Path, ...]
     backup: Backup | None = None
     only: tuple[str, ...] = ()
-    note: str = ""
+    ahead: tuple[Backup, ...] = ()
     in_order: bool = False
 
 
@@ -70,7 +71,7 @@ def _once(at: datetime) -> datetime:
     raise SettingsError((f"--at is a time that comes twice: {at:%Y-%m-%d %H:%M}.",), hint=f"Write {written}.")
 
 
-async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> RestoreSource:
+async def newest_before(catalogue: Catalogue, folder: Path, at: datetime, timezone: ZoneInfo) -> RestoreSource:
     """Return the newest proven backup on the disk that was begun at `at` or before. Raises `NotFoundError`.
 
     What was copied for safety before a restore is no answer: it is what somebody wanted to get rid of.
@@ -86,17 +87,17 @@ async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> Res
             f"There is no proven backup on the disk of {at:%Y-%m-%d %H:%M:%S} or before.{oldest}",
             hint="Archives delivered to the chat may be older: give --from-telegram, or bring one as a file.",
         )
-    return await _on_disk(catalogue, folder, before[0])
+    return await _on_disk(catalogue, folder, before[0], timezone)
 
 
-async def find_source(catalogue: Catalogue, folder: Path, which: str) -> RestoreSource:
+async def find_source(catalogue: Catalogue, folder: Path, which: str, timezone: ZoneInfo) -> RestoreSource:
     """Return the backup that a person names: "latest", an id, an archive's name or the beginning of its time.
 
     "latest" is the newest proven one that is no safety copy and that nobody has deleted. Where its archive is gone or
     damaged, nothing older is taken in its place unasked: the error names the newest good one. Raises `NotFoundError`,
     `DamagedArchiveError`.
     """
-    note = ""
+    ahead: tuple[Backup, ...] = ()
     if which.strip().casefold() == "latest":
         backups = await _restorable(catalogue)
         if not backups:
@@ -105,18 +106,17 @@ async def find_source(catalogue: Catalogue, folder: Path, which: str) -> Restore
                 hint="Give --from-telegram to fetch the newest one from the chat, or bring an archive as a file.",
             )
         backup = backups[0]
-        ahead = [other for other in backups if other.started_at > backup.started_at]
-        note = " ".join(f"{ahead_words(other)} Name it by its id to take it." for other in ahead)
+        ahead = tuple(other for other in backups if other.started_at > backup.started_at)
     else:
         backup = await catalogue.backups.find(which)
     if backup.unopened and backup.on_disk:  # nothing vouches for it until it is opened
         return RestoreSource(files=(folder / backup.archive_name,))
     if not backup.proven:
         raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
-    return replace(await _on_disk(catalogue, folder, backup), note=note)
+    return replace(await _on_disk(catalogue, folder, backup, timezone), ahead=ahead)
 
 
-async def other_ways(catalogue: Catalogue, backup: Backup) -> str:
+async def other_ways(catalogue: Catalogue, backup: Backup, timezone: ZoneInfo) -> str:
     """Return what to do where the archive of a backup is lost: where it still is, and the newest good older one."""
     if not backup.fault and backup.same_as is not None:
         return f"Nothing had changed then: backup {backup.same_as} holds the same databases, restore that one."
@@ -130,12 +130,14 @@ async def other_ways(catalogue: Catalogue, backup: Backup) -> str:
     sound = [other for other in await _restorable(catalogue) if other.sound]
     older = [other for other in sound if (other.started_at, other.id) < (backup.started_at, backup.id)]
     if older:
-        at = f"{older[0].started_at:%Y-%m-%d %H:%M} UTC"
+        at = date_time(older[0].started_at, timezone)
         ways.append(f"The newest good one before it is backup {older[0].id} of {at}: `restore {older[0].id}` takes it.")
     return " ".join(ways)
 
 
-async def found_damaged(store: Store, catalogue: Catalogue, origin: RestoreSource, error: CourierError) -> CourierError:
+async def found_damaged(
+    store: Store, catalogue: Catalogue, origin: RestoreSource, error: CourierError, timezone: ZoneInfo
+) -> CourierError:
     """Return the error for an archive that a restore could not use; where the disk has spoilt it, that is recorded.
 
     It then names the other ways to the same databases.
@@ -146,20 +148,21 @@ async def found_damaged(store: Store, catalogue: Catalogue, origin: RestoreSourc
     await record_fault(store, catalogue, backup, error)
     return DamagedArchiveError(
         f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {error.sentence}",
-        hint=await other_ways(catalogue, backup),
+        hint=await other_ways(catalogue, backup, timezone),
     )
 
 
-async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> RestoreSource:
+async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup, timezone: ZoneInfo) -> RestoreSource:
     archive = folder / backup.archive_name
     if backup.damaged:
         raise DamagedArchiveError(
             f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {sentence_of(backup.fault)}",
-            hint=await other_ways(catalogue, backup),
+            hint=await other_ways(catalogue, backup, timezone),
         )
     if not backup.on_disk or not await asyncio.to_thread(archive.is_file):
         where = "gone from the disk" if backup.gone or backup.on_disk else "no longer on the disk"
-        raise NotFoundError(f"The archive of backup {backup.id} is {where}.", hint=await other_ways(catalogue, backup))
+        hint = await other_ways(catalogue, backup, timezone)
+        raise NotFoundError(f"The archive of backup {backup.id} is {where}.", hint=hint)
     return RestoreSource(files=(archive,), backup=backup)
 
 

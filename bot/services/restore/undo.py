@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 
@@ -81,7 +82,9 @@ async def _what_there_was(
     stored = tuple(entry.name for entry in live if not entry.kept and entry.old_fingerprint)
     databases, warnings, backup = list[Incoming](), list[str](), None
     if stored:
-        source = await find_source(context.catalogue, context.store.folder, str(record.safety_id))
+        source = await find_source(
+            context.catalogue, context.store.folder, str(record.safety_id), ZoneInfo(context.timezone)
+        )
         taken = await take_in(
             replace(source, only=stored), scratch, check=CheckMethod.QUICK, keys=context.keys, abort=abort,
             report=report,
@@ -175,7 +178,9 @@ async def _brought(
     if record.backup_id is None or not wanted:
         return {}
     try:
-        source = await find_source(context.catalogue, context.store.folder, str(record.backup_id))
+        source = await find_source(
+            context.catalogue, context.store.folder, str(record.backup_id), ZoneInfo(context.timezone)
+        )
         known = {folded(database.name) for database in source.backup.databases} if source.backup else set()
         only = tuple(name for name in wanted if folded(name) in known)
         if not only:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 
@@ -12,6 +13,7 @@ from bot.services.catalogue import Catalogue, StoredArchive
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import ArchiveFile, Store
 from bot.words.causes import sentence_of
+from bot.words.remarks import dated_ahead
 
 _MOST = 3
 """Archives that are named one by one."""
@@ -66,20 +68,15 @@ async def is_as_written(store: Store, backup: Backup) -> bool:
         return True
 
 
-async def archive_warnings(catalogue: Catalogue) -> tuple[str, ...]:
+async def archive_warnings(catalogue: Catalogue, timezone: ZoneInfo) -> tuple[str, ...]:
     """Return what people should know of archives dated in the future and of stores' losses, a sentence for each."""
-    lines = [ahead_words(backup) for backup in (await catalogue.backups.dated_ahead())[:_MOST]]
+    ahead = await catalogue.backups.dated_ahead()
+    lines = [dated_ahead(backup, timezone) for backup in ahead[:_MOST]]
     lost = await catalogue.archives.store_faults()
     lines += lost[:_MOST]
     if len(lost) > _MOST:
         lines.append(f"{len(lost) - _MOST} more archives in object stores are gone or damaged.")
     return tuple(lines)
-
-
-def ahead_words(backup: Backup) -> str:
-    """Say of a backup that is dated in the future what that means."""
-    at = f"{backup.started_at:%Y-%m-%d %H:%M} UTC"
-    return f"Backup {backup.id} is dated in the future ({at}): a wrong clock made it, and it counts as the oldest."
 
 
 async def _record(catalogue: Catalogue, archive: Backup | StoredArchive, fault: Reason, file: ArchiveFile) -> None:

@@ -67,7 +67,7 @@ class Inventory:
             warnings=(
                 *settings.warnings,
                 *filter(None, [unseen, plan.fault, self.polling.trouble]),
-                *await archive_warnings(self.catalogue),
+                *await archive_warnings(self.catalogue, settings.timezone),
                 *await timer_warnings(self.catalogue, self.people.everybody),
                 *await self._without_a_name(),
             ),

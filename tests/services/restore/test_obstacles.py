@@ -173,14 +173,14 @@ async def test_the_newest_backup_before_an_instant_is_found(tmp_path: Path) -> N
     await rig.restore()
     async with rig.opened() as restorer:
         catalogue, folder = restorer.context.catalogue, rig.store.folder
-        found = await newest_before(catalogue, folder, datetime.now(UTC))
+        found = await newest_before(catalogue, folder, datetime.now(UTC), ZoneInfo("UTC"))
         assert found == RestoreSource(files=(folder / first.archive_name,), backup=first)
-        assert await find_source(catalogue, folder, "latest") == found
+        assert await find_source(catalogue, folder, "latest", ZoneInfo("UTC")) == found
         with pytest.raises(NotFoundError, match="The oldest is of"):
-            await newest_before(catalogue, folder, datetime(2001, 1, 1, tzinfo=UTC))
+            await newest_before(catalogue, folder, datetime(2001, 1, 1, tzinfo=UTC), ZoneInfo("UTC"))
         await catalogue.backups.mark_deleted(first.id)
         with pytest.raises(NotFoundError, match="no longer on the disk"):
-            await find_source(catalogue, folder, str(first.id))
+            await find_source(catalogue, folder, str(first.id), ZoneInfo("UTC"))
 
 
 def test_a_time_is_read_in_the_time_zone_of_the_settings() -> None:

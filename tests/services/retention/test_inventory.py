@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -135,10 +136,10 @@ async def test_restore_latest_names_the_newest_good_older_one(house: House, spoi
     spoil(house.archive(second))
     async with house.courier() as courier:
         with pytest.raises((NotFoundError, DamagedArchiveError)) as raised:
-            await find_source(courier.catalogue, house.store, "latest")
+            await find_source(courier.catalogue, house.store, "latest", ZoneInfo("UTC"))
         assert f"backup {second.id}" in raised.value.sentence
         assert f"`restore {first.id}` takes it" in raised.value.hint
-        origin = await find_source(courier.catalogue, house.store, str(first.id))
+        origin = await find_source(courier.catalogue, house.store, str(first.id), ZoneInfo("UTC"))
         assert origin.files == (house.archive(first),)
 
 
@@ -151,7 +152,7 @@ async def test_a_restore_that_finds_the_archive_damaged_records_it_and_names_the
     settings = load_settings(house.env, need_telegram=False)
     async with open_for_restore(settings, reading=False) as (context, configured):
         restorer = Restorer(context, configured)
-        origin = await find_source(context.catalogue, house.store, "latest")
+        origin = await find_source(context.catalogue, house.store, "latest", ZoneInfo("UTC"))
         with pytest.raises(DamagedArchiveError) as raised:
             async with restorer.prepare(origin, folder=tmp_path / "out", abort=Abort()):
                 pass
