@@ -15,8 +15,8 @@ from typing import Any
 from loguru import logger
 
 from bot.services.concurrency.memory import uncollected
-from bot.services.telegram.late_modules import LateModules
-from bot.services.telegram.late_types import LateTypes
+from bot.services.telegram.lazy_modules import LazyModules
+from bot.services.telegram.lazy_types import LazyTypes
 
 
 def import_aiogram() -> None:
@@ -38,13 +38,13 @@ def import_aiogram() -> None:
 
 
 def _import_light() -> None:
-    late = LateModules(("aiogram.types", "aiogram.methods"), users=("aiogram.client.bot",))
-    with late.installed(), _certificates_put_off():
+    lazy = LazyModules(("aiogram.types", "aiogram.methods"), users=("aiogram.client.bot",))
+    with lazy.installed(), _certificates_put_off():
         from aiogram import methods, types  # noqa: PLC0415 - this is the place
         from aiogram.client import bot  # noqa: PLC0415
-    if not late.rebuilds or any(one is not late.rebuilds[0] for one in late.rebuilds):
+    if not lazy.rebuilds or any(one is not lazy.rebuilds[0] for one in lazy.rebuilds):
         raise RuntimeError("its types are built otherwise than by model_rebuild at the end of the import")
-    LateTypes(types.TelegramObject, late.rebuilds[0]).take_over()
+    LazyTypes(types.TelegramObject, lazy.rebuilds[0]).take_over()
 
     if eval("lambda: SendMessage", vars(bot))() is not methods.SendMessage:  # noqa: S307 - as its functions find it
         raise RuntimeError("functions don't find what their module has not imported yet")

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
-from bot.services.telegram.late_modules import Promise
+from bot.services.telegram.lazy_modules import Promise
 
 
-class LateTypes:
+class LazyTypes:
     """Builds the types that derive from `root`: each where it is first used, and its fields' types where a value comes.
 
     pydantic builds a type with all that it may hold, and for a message that is nearly everything there is. Here a field
@@ -70,31 +70,31 @@ class LateTypes:
     def _alone(self, cls: type[BaseModel], source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of this type with readers in place of the types that its fields hold."""
         fields = cls.__pydantic_fields__
-        cls.__pydantic_fields__ = {name: self._late_field(field) for name, field in fields.items()}
+        cls.__pydantic_fields__ = {name: self._lazy_field(field) for name, field in fields.items()}
         try:
             return handler(source)
         finally:
             cls.__pydantic_fields__ = fields
 
-    def _late_field(self, field: Any) -> Any:
+    def _lazy_field(self, field: Any) -> Any:
         kind = field.annotation
         if field.metadata or field.discriminator:
             kind = Annotated[(kind, *field.metadata, Field(discriminator=field.discriminator))]
         if not self._holds(kind):
             return field
         changed = copy(field)
-        changed.annotation, changed.metadata, changed.discriminator = self._late(kind), [], None
+        changed.annotation, changed.metadata, changed.discriminator = self._lazy(kind), [], None
         return changed
 
-    def _late(self, kind: Any) -> Any:
+    def _lazy(self, kind: Any) -> Any:
         """Return an annotation for the same values, in which readers stand for the types."""
         origin, parts = get_origin(kind), get_args(kind)
         if not self._holds(kind):
             return kind
         if origin is list:
-            return list[self._late(parts[0])]  # type: ignore[misc]
+            return list[self._lazy(parts[0])]  # type: ignore[misc]
         if origin in (Union, UnionType) and len(parts) == 2 and NoneType in parts:
-            return Union[self._late(next(part for part in parts if part is not NoneType)), None]  # noqa: UP007
+            return Union[self._lazy(next(part for part in parts if part is not NoneType)), None]  # noqa: UP007
         return self._read(kind)  # of several types, pydantic itself finds the one that a value fits best
 
     def _holds(self, kind: Any) -> bool:

@@ -14,15 +14,15 @@ from types import ModuleType
 from typing import Any
 
 
-class LateModules(MetaPathFinder):
-    """While `installed`, the packages named by `late` don't import their own modules as they are imported themselves.
+class LazyModules(MetaPathFinder):
+    """While `installed`, the packages named by `lazy` don't import their own modules as they are imported themselves.
 
     Each `from .module import Name` in them is made good when the name is first asked for: as an attribute of the
     package, or by a function of one of the modules `users`, which import many names from the packages.
     """
 
-    def __init__(self, late: Sequence[str], *, users: Sequence[str]) -> None:
-        self._late, self._modules = late, {*late, *users}
+    def __init__(self, lazy: Sequence[str], *, users: Sequence[str]) -> None:
+        self._lazy, self._modules = lazy, {*lazy, *users}
         self.rebuilds: list[Mapping[str, Any]] = []
         """Namespaces with which pydantic's `model_rebuild` was called for names that nobody has looked up yet."""
 
@@ -42,17 +42,17 @@ class LateModules(MetaPathFinder):
         spec = PathFinder.find_spec(fullname, path, target) if fullname in self._modules else None
         if spec is None or not isinstance(spec.loader, InspectLoader):
             return None
-        spec.loader = _LateLoader(spec.loader, self._promised)
+        spec.loader = _LazyLoader(spec.loader, self._promised)
         return spec
 
     def _promised(self, package: str, name: str, names: Sequence[str] | None, level: int) -> _Promised | None:
         """Return what stands for the module of an import; None where it is imported now."""
         module = resolve_name("." * level + name, package) if level else name
-        late = names and name and any(module == one or module.startswith(f"{one}.") for one in self._late)
-        return _Promised(module, self.rebuilds) if late else None
+        lazy = names and name and any(module == one or module.startswith(f"{one}.") for one in self._lazy)
+        return _Promised(module, self.rebuilds) if lazy else None
 
 
-class _LateLoader(Loader):
+class _LazyLoader(Loader):
     """Runs a module, and leaves to later what it imports from the packages."""
 
     def __init__(self, plain: InspectLoader, promised: Callable[..., _Promised | None]) -> None:
