@@ -147,7 +147,7 @@ class Service:
                     logger.error("the catalogue can't be followed: {}", error.sentence)
                 fault = error.sentence
             except Exception:
-                logger.exception("the service could not look around")
+                logger.exception("what recurs could not be done")
             await asyncio.sleep(HEARTBEAT_EVERY)
 
     async def keep_place(self) -> None:

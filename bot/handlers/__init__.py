@@ -32,10 +32,10 @@ from bot.handlers.inbox import LiveInbox, build_inbox_router
 from bot.handlers.logs import build_logs_router
 from bot.handlers.membership import build_membership_router
 from bot.handlers.notes import build_notes_router
-from bot.handlers.own import build_own_router
 from bot.handlers.people import build_people_router
 from bot.handlers.people_screens import PeopleScreens
 from bot.handlers.pictures import build_picture_router
+from bot.handlers.pin_notices import build_pin_notices_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.schedule import PROPOSAL_VALID_FOR, ScheduleScreens, build_schedule_router
@@ -103,7 +103,7 @@ def build_root_router(*, patience: float = 0.5, stranger_log: StrangerLog | None
     root = Router(name="root")
     root.include_routers(
         build_error_router(),
-        build_own_router(),
+        build_pin_notices_router(),
         build_membership_router(),
         _gated(_private(patience), build_group_router()),
         build_stranger_router(stranger_log or StrangerLog()),

@@ -42,7 +42,7 @@ async def withdraw_commands(bot: Bot, chat_id: int) -> None:
     try:
         await bot.delete_my_commands(scope=BotCommandScopeChat(chat_id=chat_id))
     except Exception as error:  # as above
-        logger.info("the commands of {} stay: {}", chat_id, _told(error))
+        logger.info("the commands of chat {} could not be removed: {}", chat_id, _told(error))
 
 
 def _told(error: Exception) -> str:

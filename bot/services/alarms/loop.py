@@ -88,7 +88,7 @@ class AlarmLoop:
         try:
             listeners = tuple(await self._audience())
         except CourierError as error:
-            logger.error("nobody can be told: {}", error.sentence)
+            logger.error("who is to hear of alarms is not known: {}", error.sentence)
             return
         for listener in listeners:
             address = listener.address

@@ -67,7 +67,7 @@ class DeliveryTable(BackupRows):
         )
 
     @writing
-    async def apportion(
+    async def assign(
         self, backup_id: int, due: Iterable[Recipient], spared: Iterable[tuple[Recipient, Reason]], same_as: int | None
     ) -> None:
         """Owe a backup to some recipients and record for the others why it is not due to them.

@@ -74,7 +74,7 @@ class Attempts:
         self._locks: dict[Recipient, asyncio.Lock] = {}
         self._asked_at: dict[Recipient, datetime] = {}  # parked recipients, whether they can be reached
 
-    async def acquainted(self) -> tuple[Recipient, ...]:
+    async def everybody(self) -> tuple[Recipient, ...]:
         """Recipients, and those who only get notices: all who can be parked and have to be found again."""
         both = (*self.settings.people.recipients, *self.settings.people.readers)
         return await self.catalogue.recipients.all_current(both)

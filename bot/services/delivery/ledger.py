@@ -106,20 +106,20 @@ class Ledger:
 
         Nothing happens to a chat that is no recipient and no admin, or is owed nothing.
         """
-        for recipient in await self._attempts.acquainted():
+        for recipient in await self._attempts.everybody():
             if recipient.chat_id == chat_id:
                 await self._rows.unpark(recipient)
                 self._retries.serve(recipient)
 
     async def recipient_left(self, chat_id: int, reason: Reason) -> None:
         """A chat can't be reached any more: its recipients are parked, with what they are owed."""
-        for recipient in await self._attempts.acquainted():
+        for recipient in await self._attempts.everybody():
             if recipient.chat_id == chat_id:
                 await self._rows.park(recipient, reason)
 
     async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
         """A chat of ours has a new id; nothing happens to one that is no recipient and no admin."""
-        if any(recipient.chat_id == old_chat_id for recipient in await self._attempts.acquainted()):
+        if any(recipient.chat_id == old_chat_id for recipient in await self._attempts.everybody()):
             await self._catalogue.recipients.migrate(old_chat_id, new_chat_id)
             self.nudge()
 

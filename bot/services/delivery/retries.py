@@ -79,10 +79,10 @@ class RetryLoop:
         """Start what can be tried now; returns when to look again."""
         now = self._attempts.clock()
         parked = await self._attempts.catalogue.recipients.parked()
-        acquainted = await self._attempts.acquainted()
-        wake_at = self._hurry(acquainted, now)
+        everybody = await self._attempts.everybody()
+        wake_at = self._hurry(everybody, now)
         due = []
-        for recipient in acquainted:
+        for recipient in everybody:
             if recipient in self._serving:
                 continue
             if recipient in self._hurried:

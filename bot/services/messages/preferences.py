@@ -180,7 +180,7 @@ class Preferences:
         )
         for decision in decisions:
             logger.debug("backup {} to {}: {} ({})", backup.id, decision.recipient.address, decision.due, decision.why)
-        await self._catalogue.deliveries.apportion(
+        await self._catalogue.deliveries.assign(
             backup.id,
             [one.recipient for one in decisions if one.due],
             [(one.recipient, one.reason) for one in decisions if not one.due],

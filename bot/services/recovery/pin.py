@@ -157,10 +157,10 @@ class PinKeeper:
                 self._put_off(known.chat_id, outcome, pauses)
                 continue
             except Outcome as outcome:
-                logger.info("the pinned message of {} stays: {}", known.chat_id, outcome)
+                logger.info("the pinned message in chat {} could not be removed: {}", known.chat_id, outcome)
             await self._catalogue.messages.forget_pinned(known.chat_id)
 
-    # --- looking -------------------------------------------------------------------------------------------------
+    # --- reading -------------------------------------------------------------------------------------------------
 
     async def _read_pins(self, pauses: list[float]) -> list[_PinnedInChat]:
         """Look into every chat that takes messages, and take over what we did not write."""

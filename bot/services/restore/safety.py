@@ -226,7 +226,7 @@ class SafetyCopies:
         try:
             stored = await self._store_anew()
         except (CourierError, OSError) as error:
-            logger.error("the late copies are kept as files: {}", error)
+            logger.error("what was written shortly before the restore is in no backup, but kept as files: {}", error)
             return (
                 f"What was written shortly before the restore is in no backup, but kept as {', '.join(late)}: {error}",
             )

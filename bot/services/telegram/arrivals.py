@@ -116,7 +116,7 @@ class Arrivals(TelegramRequests):
                 continue
             if isinstance(outcome, Refused):
                 raise TelegramError(f"{outcome.sentence}.")
-            logger.debug("nobody can arrive now: {}", outcome.sentence)
+            logger.debug("Telegram can't be asked who has opened the link: {}", outcome.sentence)
             await self._sleep(min(seconds, outcome.seconds if isinstance(outcome, Wait) else _AGAIN))
         return None
 
@@ -132,4 +132,4 @@ class Arrivals(TelegramRequests):
         try:
             await self._bot.get_updates(offset=self._offset, timeout=0, limit=1, request_timeout=5)
         except Exception as error:  # it is told again then
-            logger.debug("an arrival could not be confirmed: {}", self._read(error, None, None).sentence)
+            logger.debug("the last updates could not be confirmed: {}", self._read(error, None, None).sentence)

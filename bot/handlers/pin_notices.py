@@ -7,9 +7,9 @@ from aiogram.types import Message
 from loguru import logger
 
 
-def build_own_router() -> Router:
+def build_pin_notices_router() -> Router:
     """Make the router that comes before all others: Telegram sends a bot the service message of its own pin."""
-    router = Router(name="own")
+    router = Router(name="pin notices")
     router.message.register(pass_over_own, is_own)
     return router
 
@@ -25,4 +25,4 @@ async def pass_over_own(message: Message, bot: Bot) -> None:
     try:
         await bot.delete_message(message.chat.id, message.message_id)
     except Exception as error:  # a line too many in the chat is nobody's trouble
-        logger.debug("the line of a pin in chat {} stays: {}", message.chat.id, type(error).__name__)
+        logger.debug("chat {} keeps the line that something was pinned: {}", message.chat.id, type(error).__name__)
