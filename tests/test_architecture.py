@@ -22,9 +22,9 @@ MODULES = sorted(BOT.rglob("*.py"))
 # The rooms from the ground up: each knows only those before it. docs/architecture.md shows the same list.
 ORDER = (
     "models",
+    "clock",
     "words",
     "errors",
-    "clock",
     "contracts",
     "concurrency",
     "journal",
