@@ -8,7 +8,7 @@ by `Events`, which are connected here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,8 @@ from bot.services.alarms.lifecycle import Listener
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
 from bot.services.alarms.watchdog import Watchdog
-from bot.services.catalogue import Catalogue
+from bot.services.catalogue import Catalogue, KeptMessage
+from bot.services.contracts.destination import Notice
 from bot.services.contracts.polling import PollingState
 from bot.services.delivery.notices import NoticeSender
 from bot.services.drill.drill import Drills
@@ -42,6 +43,7 @@ from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox, InboxContext
 from bot.services.manager import Courier, Manager
+from bot.services.messages.live import LiveMessages
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.timers import Timers
 from bot.services.people.choices import ADMINS, PLACES
@@ -162,7 +164,10 @@ def _build(
     )
 
     # --- restores, and what is sent to be restored ---
-    announcer = RestoreAnnouncer(settings, people, catalogue, notifier, under_way=under_way, news=events.news)
+    live = LiveMessages(catalogue)
+    announcer = RestoreAnnouncer(
+        settings, people, catalogue, notifier, under_way=under_way, live=live, news=events.news
+    )
     restoring = RestoreContext.of(settings, store, catalogue, clock=clock)
     restores = RestoreSessions(
         restoring,
@@ -272,6 +277,14 @@ def _build(
         settings=settings_now,
         clock=clock,
     )
+
+    async def left() -> Sequence[tuple[KeptMessage, Notice | None]]:
+        if not (messages := await live.left()):
+            return ()
+        from bot.handlers.left_messages import left_notice  # noqa: PLC0415 - it imports aiogram
+
+        return [(kept, await left_notice(kept, manager, settings.timezone)) for kept in messages]
+
     maintenance = ChatMaintenance(
         settings,
         catalogue,
@@ -281,6 +294,7 @@ def _build(
             status=manager.status,
             days=manager.backup_days,
             timezone=settings.timezone,
+            left=left,
             draw_week=weekly_picture if settings.weekly_report and can_draw() else None,
         ),
         tidied=pins.nudge,
@@ -314,6 +328,7 @@ def _build(
         inbox=inbox,
         pins=pins,
         maintenance=maintenance,
+        live=live,
         timers=timers,
         manager=manager,
         news=events.news,

@@ -10,12 +10,13 @@ from loguru import logger
 
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import Recipient, RestorePlan, RestoreResult
+from bot.models import RestorePlan, RestoreResult
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome
 from bot.services.delivery.notices import NoticeSender
 from bot.services.files.under_way import RunsUnderWay
+from bot.services.messages.live import LiveKind, LiveMessages
 from bot.services.people.people import People
 from bot.services.restore.unannounced import BY_HAND, CUT_OFF, forget_by_hand
 from bot.services.restore_chat.confirmed import CONFIRMED
@@ -37,11 +38,12 @@ class RestoreAnnouncer:
         notifier: NoticeSender,
         *,
         under_way: RunsUnderWay,
+        live: LiveMessages,
         news: Callable[[], None],
     ) -> None:
         """`news` is called when something changed that the pinned messages tell."""
         self._catalogue, self._notifier = catalogue, notifier
-        self._under_way, self._news = under_way, news
+        self._under_way, self._live, self._news = under_way, live, news
         self._people = people
         self._timezone = settings.timezone
         self._telling = asyncio.Lock()
@@ -99,13 +101,13 @@ class RestoreAnnouncer:
 
     async def _put_screen_right(self, notice: Notice) -> None:
         """Let the message in which the restore was followed say how it ended, where it still says "running"."""
-        confirmed = await CONFIRMED.get(self._catalogue)
-        if confirmed is None or ((run := self._under_way.here) is not None and run.is_restore):
+        if (run := self._under_way.here) is not None and run.is_restore:
             return
-        if confirmed.message_id:
-            recipient = Recipient(chat_id=confirmed.chat_id)
-            with suppress(Outcome):  # deleted, or not to be edited any more: the word about it has arrived
-                await self._notifier.edit(recipient, confirmed.message_id, notice)
+        for kept in await self._live.left():
+            if kept.kind == LiveKind.RESTORE:
+                with suppress(Outcome):  # deleted, or not to be edited any more: the word about it has arrived
+                    await self._notifier.edit(kept.recipient, kept.message_id, notice)
+                await self._live.end_message(kept.recipient.chat_id, kept.message_id, LiveKind.RESTORE)
         await CONFIRMED.forget(self._catalogue)
 
     async def _tell(

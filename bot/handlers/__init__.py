@@ -61,7 +61,7 @@ def build_dispatcher(
     `pace` bounds how often a live view is redrawn; after `patience` seconds a slow screen says that it is checking.
     """
     timezone = courier.settings.timezone
-    view = LiveView(pace or Pace())
+    view = LiveView(pace or Pace(), courier.live)
     proposals = Tickets[str](clock, most=100, valid=PROPOSAL_VALID_FOR)
     dispatcher = Dispatcher(
         disable_fsm=True,
@@ -83,6 +83,7 @@ def build_dispatcher(
         timezone=timezone,
         clock=clock,
         owners=MessageOwners(clock),
+        view=view,
         live_runs=LiveRuns(courier.manager, courier.runs, courier.under_way, timezone, clock, view),
         live_restores=LiveRestores(courier.restores, timezone, clock, view),
         live_inbox=LiveInbox(timezone, clock, view),

@@ -23,6 +23,7 @@ from bot.handlers.drawing.live import LiveView
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen, actor_of
 from bot.models import Recipient, RunInProgress, RunResult, Trigger
 from bot.services.concurrency.nursery import beside
+from bot.services.messages.live import LiveKind
 from bot.texts import answers
 from bot.texts import runs as run_texts
 from bot.texts.backups import names_of
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from bot.services.files.under_way import RunsUnderWay
     from bot.services.manager import Manager
 
-_LOCKED_AFTER = timedelta(seconds=30)
+LOCKED_AFTER = timedelta(seconds=30)
 """Of a run in another process we know when it took the lock, a moment after it began."""
 
 _Say = Callable[[str], Awaitable[None]]
@@ -62,27 +63,30 @@ class LiveRuns:
             self.runs.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, actor=actor, asked_in=slot.chat_id)
         )
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
-        if begun := not work.done():
-            await _say(say, answers.STARTED)
-            await self.view.follow(slot, lambda: self._progress(self.runs.running), work)
-        try:
-            # A shutdown may cancel this handler; the run is ended by the service, in its own time.
-            result = await asyncio.shield(work)
-        except BusyError as error:
-            run = await self.under_way.anywhere()
-            if run is not None and not run.is_restore:
-                await self._join(slot, run, say)
-                return
-            if not begun:
-                await _say(say, error.sentence)
-            screen = Screen(answers.not_now(error), keyboards.run_result(None))
-        except AbortedError as error:
-            screen = Screen(answers.stopped(error), keyboards.run_result(None))
-        except CourierError as error:
-            screen = Screen(answers.no_backup(error), keyboards.run_result(None))
-        else:
-            screen = await self._outcome(result)
-        await self.view.settle(slot, screen)
+        begun = not work.done()
+        began = _when_begun(self.runs.running) if self.runs.running is not None else ""
+        async with self.view.showing(slot, LiveKind.BACKUP, began) as shown:
+            if begun:
+                await _say(say, answers.STARTED)
+                await self.view.follow(shown, lambda: self._progress(self.runs.running), work)
+            try:
+                # A shutdown may cancel this handler; the run is ended by the service, in its own time.
+                result = await asyncio.shield(work)
+            except BusyError as error:
+                run = await self.under_way.anywhere()
+                if run is not None and not run.is_restore:
+                    await self._join(slot, run, say)
+                    return
+                if not begun:
+                    await _say(say, error.sentence)
+                screen = Screen(answers.not_now(error), keyboards.run_result(None))
+            except AbortedError as error:
+                screen = Screen(answers.stopped(error), keyboards.run_result(None))
+            except CourierError as error:
+                screen = Screen(answers.no_backup(error), keyboards.run_result(None))
+            else:
+                screen = await self._outcome(result)
+            await self.view.settle(slot, screen)
 
     async def _join(self, slot: MessageSlot, run: RunInProgress, say: _Say) -> None:
         """Say whose run is under way, follow it, and show what it came to."""
@@ -98,18 +102,21 @@ class LiveRuns:
                 await self.view.pace.sleep(self.view.pace.seconds(slot.chat_id))
                 now = self.runs.running if run.here else await self.under_way.anywhere()
 
-        async with beside(over()) as work:
-            await self.view.follow(slot, lambda: self._progress(newest), work)
-        if not slot.current:
-            return
+        async with self.view.showing(slot, LiveKind.BACKUP, _when_begun(run)) as shown:
+            async with beside(over()) as work:
+                await self.view.follow(shown, lambda: self._progress(newest), work)
+            if slot.current:
+                await self.view.settle(slot, await self._joined(run))
+
+    async def _joined(self, run: RunInProgress) -> Screen:
+        """Draw what the run of somebody else came to."""
         status = await self.manager.status()
-        began = run.started_at if run.here else run.started_at - _LOCKED_AFTER
+        began = run.started_at if run.here else run.started_at - LOCKED_AFTER
         if status.latest is None or status.latest.started_at < began:
-            await self.view.settle(slot, Screen(answers.RUN_ENDED, keyboards.run_result(None)))
-            return
+            return Screen(answers.RUN_ENDED, keyboards.run_result(None))
         seen = await self.manager.details(status.latest.id)
         result = RunResult(backup=seen.backup, deliveries=seen.deliveries)
-        await self.view.settle(slot, await self._outcome(result, names_of(status.recipients)))
+        return await self._outcome(result, names_of(status.recipients))
 
     def _progress(self, run: RunInProgress | None) -> Screen:
         text = run_texts.progress(run, self.clock(), self.timezone) if run is not None else answers.STARTED
@@ -122,6 +129,12 @@ class LiveRuns:
                 names = names_of((await self.manager.status()).recipients)
         text = run_texts.result(result.backup, result.deliveries, self.clock(), self.timezone, names)
         return Screen(text, keyboards.run_result(result.backup))
+
+
+def _when_begun(run: RunInProgress) -> str:
+    """Return between which instants the run began, so that it is found when this process is no more."""
+    since = run.started_at if run.here else run.started_at - LOCKED_AFTER
+    return f"{since.isoformat()}/{run.started_at.isoformat()}"
 
 
 async def _say(say: _Say, sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,10 +14,12 @@ from bot.errors import CourierError
 from bot.handlers.concern_buttons import concern_row
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName
+from bot.handlers.drawing.live import LiveView
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.models import Action
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside
+from bot.services.messages.live import LiveKind
 from bot.services.status.verdict import measured_concerns
 from bot.texts import answers
 from bot.texts import examination as examination_texts
@@ -37,50 +40,54 @@ def build_health_router(patience: float = 0.5) -> Router:
     router = Router(name="health")
 
     @router.callback_query(Go.filter(F.place == ScreenName.HEALTH))
-    async def open_health(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-        async with beside(manager.health()) as work:
+    async def open_health(
+        _: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo, view: LiveView
+    ) -> None:
+        async with view.showing(press.slot, LiveKind.HEALTH) as shown, beside(manager.health()) as work:
             done, _pending = await asyncio.wait({work}, timeout=patience)
             if not done:
                 await press.draw(Screen(checking(), keyboards.health([], drill=False)))
+                await shown.note()
             try:
                 async with asyncio.timeout(GIVEN_UP_AFTER):
                     seen = await work
             except TimeoutError:
                 await press.draw(Screen(too_slow(), keyboards.health([], drill=True)))
                 return
-        mend = concern_row(measured_concerns(seen), seen.status, ScreenName.HEALTH, seen.recipients)
-        buttons = keyboards.health(mend, drill=seen.status.latest_proven is not None)
-        await press.draw(Screen(health_texts.health(seen, timezone), buttons), unchanged=answers.UP_TO_DATE)
+            mend = concern_row(measured_concerns(seen), seen.status, ScreenName.HEALTH, seen.recipients)
+            buttons = keyboards.health(mend, drill=seen.status.latest_proven is not None)
+            await press.draw(Screen(health_texts.health(seen, timezone), buttons), unchanged=answers.UP_TO_DATE)
 
     router.callback_query.register(examine_everything, Go.filter(F.place == ScreenName.FULL_CHECK))
     router.callback_query.register(rehearse_newest, DrillNow.filter())
     return router
 
 
-async def examine_everything(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+async def examine_everything(_: CallbackQuery, press: ButtonPress, manager: Manager, view: LiveView) -> None:
     """Look at everything that a helper would ask for, and draw it, the bad news first."""
     await press.draw(Screen(examination_texts.examining(), keyboards.to_health()))
-    try:
-        async with asyncio.timeout(GIVEN_UP_AFTER):
-            found = await manager.examine()
-    except TimeoutError:
-        await press.draw(Screen(too_slow(), keyboards.to_health()))
-        return
-    await press.draw(Screen(examination_texts.examination(found), keyboards.to_health()))
+    async with view.showing(press.slot, LiveKind.EXAMINATION):
+        try:
+            async with asyncio.timeout(GIVEN_UP_AFTER):
+                found = await manager.examine()
+        except TimeoutError:
+            await press.draw(Screen(too_slow(), keyboards.to_health()))
+            return
+        await press.draw(Screen(examination_texts.examination(found), keyboards.to_health()))
 
 
 async def rehearse_newest(
-    _: CallbackQuery, press: ButtonPress, drills: Drills, catalogue: Catalogue, timezone: ZoneInfo
+    _: CallbackQuery, press: ButtonPress, drills: Drills, catalogue: Catalogue, timezone: ZoneInfo, view: LiveView
 ) -> None:
     """Test-restore the newest backup now, and draw what came of it."""
     await press.draw(Screen(drilling(), keyboards.to_health()))
-    await catalogue.service.audit(press.actor, Action.DRILL_STARTED)
-    abort = Abort()
-    try:
-        drill = await drills.drill_newest(abort=abort)
-    except CourierError as error:
-        await press.draw(Screen(answers.failure(error), keyboards.to_health()))
-        return
-    finally:
-        abort.set("The service was stopped.")  # a shutdown ends this handler; the thread at work must hear of it
-    await press.draw(Screen(health_texts.drilled(drill, timezone), keyboards.to_health()))
+    async with view.showing(press.slot, LiveKind.DRILL):
+        await catalogue.service.audit(press.actor, Action.DRILL_STARTED)
+        abort = Abort()
+        try:
+            screen = Screen(health_texts.drilled(await drills.drill_newest(abort=abort), timezone))
+        except CourierError as error:
+            screen = Screen(answers.failure(error))
+        finally:
+            abort.set("The service was stopped.")  # a shutdown ends this handler; the thread at work must hear of it
+        await view.settle(press.slot, replace(screen, keyboard=keyboards.to_health()))

@@ -21,11 +21,12 @@ from bot.clock import Clock
 from bot.errors import NotFoundError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, Row, button, keyboard, of_backup, page_of, turn_pages
-from bot.handlers.drawing.live import LiveView
+from bot.handlers.drawing.live import LiveView, Shown
 from bot.handlers.drawing.screen import Albums, ButtonPress, MessageSlot, Screen, actor_of
 from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.services.concurrency.nursery import race
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
+from bot.services.messages.live import LiveKind
 from bot.services.telegram.buttons import copy_button
 from bot.services.telegram.chat import posted_document
 from bot.texts import inbox as texts_of
@@ -142,9 +143,17 @@ async def press_upload(
 
 @dataclass(slots=True)
 class _View:
-    slot: MessageSlot
+    shown: Shown
     drawn: Screen | None = None
     phase: UploadPhase = UploadPhase.FETCHING  # as it was drawn last
+
+    @property
+    def slot(self) -> MessageSlot:
+        return self.shown.slot
+
+    @slot.setter
+    def slot(self, slot: MessageSlot) -> None:
+        self.shown.slot = slot
 
 
 @dataclass(slots=True)
@@ -163,18 +172,19 @@ class LiveInbox:
 
     async def follow(self, upload: Upload, slot: MessageSlot) -> None:
         """Keep the message up to date until the upload is gone."""
-        view = self._views[upload.id] = _View(slot)
-        try:
-            found = upload.view()
-            await self._draw(view, found)
-            while found.phase is not UploadPhase.GONE:
-                chat_id = view.slot.chat_id
-                with self.view.pace.watching(chat_id) if found.phase in MOVING else nullcontext():
-                    found = await self._next(upload, found, chat_id)
-                if found.phase not in MOVING or self.view.pace.may_draw(chat_id):
-                    await self._draw(view, found)
-        finally:
-            self._views.pop(upload.id, None)
+        async with self.view.showing(slot, LiveKind.UPLOAD) as shown:
+            view = self._views[upload.id] = _View(shown)
+            try:
+                found = upload.view()
+                await self._draw(view, found)
+                while found.phase is not UploadPhase.GONE:
+                    chat_id = view.slot.chat_id
+                    with self.view.pace.watching(chat_id) if found.phase in MOVING else nullcontext():
+                        found = await self._next(upload, found, chat_id)
+                    if found.phase not in MOVING or self.view.pace.may_draw(chat_id):
+                        await self._draw(view, found)
+            finally:
+                self._views.pop(upload.id, None)
 
     async def _next(self, upload: Upload, drawn: UploadView, chat_id: int) -> UploadView:
         """Wait for what is worth a redraw: another phase soon, mere progress at the pace."""
@@ -205,6 +215,7 @@ class LiveInbox:
         except Exception as error:  # the network, a proxy's HTML, a refusal: the files are none the worse for it
             logger.debug("an upload could not be drawn: {}", type(error).__name__)
         else:
+            await view.shown.note()
             if view.slot is slot:  # not moved to another message meanwhile
                 view.drawn, view.phase = screen, found.phase
 

@@ -21,6 +21,7 @@ from bot.handlers.drawing.named import FindBackup
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.models import RestoreProgress
+from bot.services.messages.live import LiveKind
 from bot.services.restore_chat.choices import RestoreChoice
 from bot.services.restore_chat.pending_plans import (
     ConfirmablePlan,
@@ -62,15 +63,16 @@ class LiveRestores:
         slot = press.slot
         work = self.view.tasks.start(make(report))
         await press.answer()
-        await self.view.follow(
-            slot, lambda: Screen(restoring.preparing(latest[0]), restore_buttons.preparing_restore()), work
-        )
-        try:
-            pending = await asyncio.shield(work)
-        except CourierError as error:  # where it was put aside, another screen is there already
-            await self.view.settle(slot, Screen(restoring.refused(error), _ways_on(back)))
-            return
-        await self._show_plan(slot, pending, back)
+        async with self.view.showing(slot, LiveKind.PLAN) as shown:
+            await self.view.follow(
+                shown, lambda: Screen(restoring.preparing(latest[0]), restore_buttons.preparing_restore()), work
+            )
+            try:
+                pending = await asyncio.shield(work)
+            except CourierError as error:  # where it was put aside, another screen is there already
+                await self.view.settle(slot, Screen(restoring.refused(error), _ways_on(back)))
+                return
+            await self._show_plan(slot, pending, back)
 
     async def _show_plan(self, slot: MessageSlot, pending: ConfirmablePlan, back: RestoreChoice | None) -> None:
         plan = pending.prepared.plan
@@ -94,19 +96,20 @@ class LiveRestores:
     async def carry_out(self, press: ButtonPress, plan_id: str) -> None:
         """Begin a confirmed restore, and follow it to its result."""
         pending = await self.restores.ask(plan_id, requester_of(press), message_of(press))
-        work = await self.restores.begin(plan_id, requester_of(press), message_of(press))
-        await press.answer(restoring.STARTED)
-        await self.view.follow(press.slot, self._progress, work)
-        try:
-            # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
-            result = await asyncio.shield(work)
-            screen = Screen(restoring.result(result, self.timezone), restore_buttons.restored(result))
-        except CourierError as error:
-            screen = Screen(restoring.failed(error), restore_buttons.plan_gone(pending.choice_id))
-        slot = press.slot
-        if not slot.current:  # another screen was opened there meanwhile; the result is not to be missed
-            slot = slot.anew()
-        await self.view.settle(slot, screen)
+        async with self.view.showing(press.slot, LiveKind.RESTORE) as shown:
+            work = await self.restores.begin(plan_id, requester_of(press), message_of(press))
+            await press.answer(restoring.STARTED)
+            await self.view.follow(shown, self._progress, work)
+            try:
+                # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
+                result = await asyncio.shield(work)
+                screen = Screen(restoring.result(result, self.timezone), restore_buttons.restored(result))
+            except CourierError as error:
+                screen = Screen(restoring.failed(error), restore_buttons.plan_gone(pending.choice_id))
+            slot = press.slot
+            if not slot.current:  # another screen was opened there meanwhile; the result is not to be missed
+                slot = slot.anew()
+            await self.view.settle(slot, screen)
 
     def _progress(self) -> Screen:
         run = self.restores.running

@@ -22,6 +22,7 @@ from bot.services.files.locks import ServiceLock
 from bot.services.files.store import Store
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.inbox import Inbox
+from bot.services.messages.live import LiveMessages
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
@@ -142,6 +143,7 @@ class Courier:
     inbox: Inbox
     pins: PinKeeper
     maintenance: ChatMaintenance
+    live: LiveMessages
     timers: Timers
     manager: Manager
     news: Callable[[], None]

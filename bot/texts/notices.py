@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Alarm, Backup, Override, Status
 from bot.services.messages.digest import Digest
+from bot.services.messages.live import TellLeft
 from bot.services.messages.week import DrawWeek, ReadDays
 from bot.texts import alarms, digest, schedule
 
@@ -54,6 +55,7 @@ class KeptTexts:
     status: Callable[[], Awaitable[Status]]
     days: ReadDays
     timezone: ZoneInfo
+    left: TellLeft
     draw_week: DrawWeek | None = None
 
     async def digest(self, day: Digest) -> str:

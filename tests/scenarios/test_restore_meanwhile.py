@@ -167,6 +167,7 @@ from dataclasses import replace
 from pathlib import Path
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
+from bot.services.messages.live import LiveKind
 from bot.services.restore_chat.pending_plans import Requester
 
 env, backup_id, step, nth = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -186,6 +187,7 @@ async def main():
         held = await restores.plan(choice.id, ann)
         place = (11, int(sys.argv[5]))
         restores.shown(held, place)
+        await courier.live.follow_message(*place, LiveKind.RESTORE, "")
         await (await restores.begin(held.id, ann, place))
 
 asyncio.run(main())

@@ -40,6 +40,7 @@ from bot.services.contracts.chats import PostedDocument
 from bot.services.inbox.inbox import Accepted
 from bot.services.inbox.upload_view import LeftOutReason
 from bot.services.manager import Courier
+from bot.services.messages.live import LiveKind
 from tests.world import samples
 
 
@@ -214,6 +215,17 @@ class FakeManager:
 
     async def anywhere(self) -> RunInProgress | None:
         return self.run
+
+    # --- messages that show work ---
+
+    async def follow_message(self, chat_id: int, message_id: int, kind: LiveKind, about: str) -> None:
+        pass
+
+    async def end_message(self, chat_id: int, message_id: int, kind: LiveKind) -> None:
+        pass
+
+    def leave_message(self, chat_id: int, message_id: int) -> None:
+        pass
 
     # --- acts ---
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.models import Recipient
+from bot.services.catalogue.backup_rows import AMONG
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.values import columns_of
 
@@ -16,7 +18,10 @@ FORGET_AFTER = timedelta(days=4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptMessage:
-    """A message that is edited in place. `shown` is the hash of what stands there."""
+    """A message that is edited in place.
+
+    `shown` is the hash of what stands there; of a message that follows work, what says which (see `LiveMessages`).
+    """
 
     recipient: Recipient
     kind: str
@@ -53,6 +58,18 @@ class MessageTable(CatalogueTable):
         now = self._db.clock()
         await self._db.upsert("kept_messages", "address, kind, subject", **columns_of(kept), written_at=now)
         await self._db.execute("DELETE FROM kept_messages WHERE written_at < ?", now - FORGET_AFTER)
+
+    @reading
+    async def of_kinds(self, kinds: Collection[str]) -> tuple[KeptMessage, ...]:
+        return await self._db.models(
+            KeptMessage, f"SELECT * FROM kept_messages WHERE kind {AMONG} ORDER BY written_at", kinds
+        )
+
+    @writing
+    async def forget(self, recipient: Recipient, kind: str, subject: str) -> None:
+        await self._db.execute(
+            "DELETE FROM kept_messages WHERE address = ? AND kind = ? AND subject = ?", recipient, kind, subject
+        )
 
     @reading
     async def other_servers(self) -> str:

@@ -19,6 +19,7 @@ from bot.models import Backup, Delivery, MessageChoice, MessageMode, Recipient, 
 from bot.services.catalogue import Catalogue, KeptMessage
 from bot.services.contracts.destination import MessageGone, Notice, NoticeChannel, Outcome, Parked, Undeletable, Wait
 from bot.services.messages.digest import Digest
+from bot.services.messages.live import TellLeft
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.tidying import TidyDecision, plan_tidy
 from bot.services.messages.week import DrawWeek, PictureChannel, ReadDays, WeeklyPicture
@@ -57,6 +58,9 @@ class Sentences(Protocol):
     async def digest(self, digest: Digest) -> str: ...
 
     def unchanged_note(self, since: Backup, runs: Sequence[Backup]) -> str: ...
+
+    @property
+    def left(self) -> TellLeft: ...
 
 
 def day_bounds(day: date, timezone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -128,7 +132,9 @@ class ChatMaintenance:
         """
         async with self._refreshing:
             self._nudged.clear()
-            pauses = [await self._tell(recipient) for recipient in await self._chats()]
+            chats = await self._chats()
+            pauses = [await self._end_left(chats)]
+            pauses += [await self._tell(recipient) for recipient in chats]
             if tidy and self._keep is not None:
                 pauses.append(await self._tidy())
             return max(pauses, default=0.0)
@@ -139,6 +145,27 @@ class ChatMaintenance:
         parked = await self._catalogue.recipients.parked()
         current = await self._catalogue.recipients.all_current(wanted)
         return [recipient for recipient in current if recipient not in parked and not recipient.is_auto]
+
+    # --- messages that showed work -------------------------------------------------------------------------------
+
+    async def _end_left(self, chats: Sequence[Recipient]) -> float:
+        """Let messages whose work has ended without them say so; return as `_tell`."""
+        pauses = [0.0]
+        for kept, notice in await self._texts.left():
+            if kept.recipient not in chats or (wait := self._wait_left(kept.recipient)) > 0:
+                pauses.append(wait if kept.recipient in chats else 0.0)
+                continue
+            if notice is None:
+                pauses.append(TRY_AGAIN)
+                continue
+            try:
+                with suppress(MessageGone):
+                    await self._notes.edit(kept.recipient, kept.message_id, notice)
+            except Outcome as outcome:
+                pauses.append(await self._put_off(kept.recipient, outcome))
+            else:
+                await self._catalogue.messages.forget(kept.recipient, kept.kind, kept.subject)
+        return max(pauses)
 
     # --- messages that are edited --------------------------------------------------------------------------------
 

@@ -17,14 +17,12 @@ from bot.services.restore_chat.pending_plans import ConfirmablePlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """Who confirmed what, and the message (chat, number) in which it is followed."""
+    """Who confirmed what."""
 
     at: datetime
     requested_by: str
     source: str
     databases: tuple[str, ...]
-    chat_id: int = 0
-    message_id: int = 0
 
 
 CONFIRMED = Unannounced[Confirmed]("confirmed restore", Confirmed)
@@ -33,14 +31,11 @@ CONFIRMED = Unannounced[Confirmed]("confirmed restore", Confirmed)
 async def note_confirmed(catalogue: Catalogue, pending: ConfirmablePlan, at: datetime) -> None:
     """Write down that a plan is being carried out, before anything is done."""
     plan = pending.prepared.plan
-    chat_id, message_id = pending.shown_in or (0, 0)
     confirmed = Confirmed(
         at=at,
         requested_by=pending.requester.name,
         source=plan.source,
         databases=tuple(change.name for change in plan.changes),
-        chat_id=chat_id,
-        message_id=message_id,
     )
     await CONFIRMED.keep(catalogue, confirmed)
 
