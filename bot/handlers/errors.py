@@ -55,7 +55,8 @@ async def _answer(event: ErrorEvent, screen: Screen | None, bot: Bot, owners: Me
     if callback is not None:
         press = owners.press(bot, callback, claim=False)
         if screen is not None and callback.message is not None and callback.message.chat.type == "private":
-            await press.draw(screen, answers.NOT_NOW)
+            error = event.exception
+            await press.draw(screen, error.sentence if isinstance(error, CourierError) else answers.NOT_NOW)
         elif isinstance(event.exception, TelegramRetryAfter):
             await press.answer(answers.slow_down(event.exception.retry_after))
         else:

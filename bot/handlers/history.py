@@ -92,10 +92,17 @@ async def open_backup(
 
 
 async def ask_to_send_again(
-    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, runs: Runs, clock: Clock
+    _: CallbackQuery,
+    callback_data: OfBackup,
+    press: ButtonPress,
+    *,
+    backup_screens: BackupScreens,
+    runs: Runs,
+    clock: Clock,
 ) -> None:
     """Send the archive to the chat it was asked for in; its arrival is the answer, its absence gets a sentence."""
-    await press.answer(answers.ON_ITS_WAY)
+    if (await backup_screens.manager.details(callback_data.id)).backup.sound:  # else what follows says why not
+        await press.answer(answers.ON_ITS_WAY)
     delivery = await runs.send_again(callback_data.id, Recipient(chat_id=press.chat_id), actor=press.actor)
     if delivery.state is not DeliveryState.SENT:
         await press.slot.anew().draw(Screen(answers.not_sent(delivery, clock()), keyboards.to_menu()))
@@ -120,8 +127,8 @@ async def ask_to_delete(
 ) -> None:
     """Ask once more, unless it would be refused anyway."""
     seen = await backup_screens.manager.details(callback_data.id)
-    if seen.backup.pinned:
-        await press.answer(answers.PINNED_IS_KEPT, alert=True)
+    if seen.backup.pinned or not seen.backup.on_disk:
+        await press.answer(answers.PINNED_IS_KEPT if seen.backup.on_disk else answers.GONE_ALREADY, alert=True)
         await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
         return
     now = backup_screens.clock()

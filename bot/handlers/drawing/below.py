@@ -29,4 +29,4 @@ class ErrorsBelow(BaseMiddleware):
             return await handler(event, data)
         except CourierError as error:
             logger.info("an admin was told: {}", error.sentence)
-            await press.below().draw(Screen(answers.failure(error), keyboards.to_menu()), answers.NOT_NOW)
+            await press.below().draw(Screen(answers.failure(error), keyboards.to_menu()), error.sentence)
