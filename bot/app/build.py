@@ -43,7 +43,7 @@ from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox, InboxContext
 from bot.services.manager import Courier, Manager
-from bot.services.messages.live import LiveMessages
+from bot.services.messages.live import LiveMessages, TellLeft
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.timers import Timers
 from bot.services.people.choices import ADMINS, PLACES
@@ -278,13 +278,6 @@ def _build(
         clock=clock,
     )
 
-    async def left() -> Sequence[tuple[KeptMessage, Notice | None]]:
-        if not (messages := await live.left()):
-            return ()
-        from bot.handlers.left_messages import left_notice  # noqa: PLC0415 - it imports aiogram
-
-        return [(kept, await left_notice(kept, manager, settings.timezone)) for kept in messages]
-
     maintenance = ChatMaintenance(
         settings,
         catalogue,
@@ -294,7 +287,7 @@ def _build(
             status=manager.status,
             days=manager.backup_days,
             timezone=settings.timezone,
-            left=left,
+            left=left_messages(live, manager),
             draw_week=weekly_picture if settings.weekly_report and can_draw() else None,
         ),
         tidied=pins.nudge,
@@ -334,6 +327,19 @@ def _build(
         news=events.news,
     )
     return courier, announcer, local_files, notifier
+
+
+def left_messages(live: LiveMessages, manager: Manager) -> TellLeft:
+    """Return what asks for the messages that show work which has ended without them."""
+
+    async def left() -> Sequence[tuple[KeptMessage, Notice | None]]:
+        if not (messages := await live.left()):
+            return ()
+        from bot.handlers.left_messages import left_notice  # noqa: PLC0415 - it imports aiogram
+
+        return [(kept, await left_notice(kept, manager, manager.settings.timezone)) for kept in messages]
+
+    return left
 
 
 async def nobody() -> tuple[Listener, ...]:
