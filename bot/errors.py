@@ -26,7 +26,7 @@ class CourierError(Exception):
     `sentence` is plain text (no HTML), fit for the chat; `hint` says what to do or type next and may be empty. A kind
     of error without a code and an exit code of its own has those of the kind that it is one of.
 
-    `cause` is what is recorded of it; nothing where it was made from a sentence, which is recorded nowhere.
+    `cause` is what is recorded of it, a little less than the sentence says; nothing where its kind says enough.
     """
 
     code: ClassVar[str] = "error"
@@ -35,11 +35,11 @@ class CourierError(Exception):
     def __init_subclass__(cls, *, code: str = "", exit_code: int = 0) -> None:
         cls.code, cls.exit_code = code or cls.code, exit_code or cls.exit_code
 
-    def __init__(self, sentence: str, *, hint: str = "") -> None:
+    def __init__(self, sentence: str, *, hint: str = "", cause: Reason = NO_REASON) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.hint = hint
-        self.cause = NO_REASON
+        self.cause = cause
 
     @classmethod
     def because(cls, cause: Cause, **facts: str | int | Path) -> Self:
@@ -125,8 +125,10 @@ class UntrustedArchiveError(CourierError, code="untrusted", exit_code=15):
 class MissingVolumesError(UntrustedArchiveError, code="volumes", exit_code=16):
     """Volumes are missing: `missing` holds their numbers where they are known, `total` is 0 where it is not."""
 
-    def __init__(self, sentence: str, *, missing: tuple[int, ...] = (), total: int = 0, hint: str = "") -> None:
-        super().__init__(sentence, hint=hint)
+    def __init__(
+        self, sentence: str, *, missing: tuple[int, ...] = (), total: int = 0, hint: str = "", cause: Reason = NO_REASON
+    ) -> None:
+        super().__init__(sentence, hint=hint, cause=cause)
         self.missing = missing
         self.total = total
 

@@ -24,7 +24,7 @@ from bot.services.catalogue.newest import is_ahead
 from bot.texts.backups import asked_by, state_words, who
 from bot.texts.markup import one_line, plain, plain_names
 from bot.texts.measures import count, human_size
-from bot.words.causes import in_full, sentence_of
+from bot.words.causes import in_full
 from bot.words.failures import UNOPENED, why_failed
 from bot.words.outcomes import reason_words
 from bot.words.remarks import remarks
@@ -146,7 +146,7 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
     if is_ahead(backup.started_at, utc_now()):
         warn("it is dated in the future: a wrong clock made it, and it counts as the oldest")
     if backup.fault:
-        complain("damaged:" if backup.damaged else "gone:", sentence_of(backup.fault))
+        complain("damaged:" if backup.damaged else "gone:", in_full(backup.fault))
     for what, said in (("error", why_failed(backup)), ("note", backup.note), ("retention", details.retention)):
         if said:
             say(f"{what}: {said}")

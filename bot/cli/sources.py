@@ -28,6 +28,7 @@ from bot.services.files.store import Store, is_archive_name
 from bot.services.recovery.recover import Found, choose_point, find_points
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.sources import RestoreSource, find_source, newest_before
+from bot.words.failures import stored_fault_words
 
 if TYPE_CHECKING:
     from bot.services.objects.archives import BucketArchives
@@ -80,7 +81,7 @@ async def _find_in_store(archives: BucketArchives) -> Found:
     except Outcome as outcome:
         raise TelegramError(f"{archives.bucket.url}: {outcome.sentence}.", hint="Check the settings of S3_….") from None
     for entry in index.faulty:
-        output.warn(f"{entry.archive} is {entry.fault}: it is passed over.")
+        output.warn(f"{stored_fault_words(archives.bucket.url, entry.archive, entry.why)} It is passed over.")
     return Found(points=index.points, settings={})
 
 

@@ -127,7 +127,20 @@ class Cause(StrEnum):
     ARCHIVE_LET_GO = "archive let go"  # the same, and an admin said that this is fine
     ARCHIVE_CUT = "archive cut"
     ARCHIVE_OTHER = "archive other"  # than was written, by its checksum
-    ARCHIVE_DAMAGED = "archive damaged"  # as reading it has shown
+    ARCHIVE_CUT_OFF = "archive cut off"  # before its end, as reading it has shown
+    ARCHIVE_CHANGED = "archive changed"
+    ARCHIVE_UNREAD = "archive unread"  # the disk gives it out no more
+    ARCHIVE_DAMAGED = "archive damaged"  # in some other way
+    MEMBER_DAMAGED = "member damaged"
+    STORED_GONE = "stored gone"  # from an object store
+
+    # --- why what was brought as an archive is none that can be restored -----------------------------------------
+    NO_ZIP = "no zip"
+    NO_MANIFEST = "no manifest"
+    NO_DATABASE = "no database"
+    NEWER_FORMAT = "newer format"
+    NOT_UNPACKED = "not unpacked"  # here
+    UNSAFE = "unsafe"
 
     # --- why a backup could not be had back as it was -------------------------------------------------------------
     OTHER_ARCHIVE = "other archive"

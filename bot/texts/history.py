@@ -32,7 +32,7 @@ from bot.texts.markup import FittedList, compose, folded, name, sentence, text
 from bot.texts.markup import names as fitted_names
 from bot.texts.measures import count, human_size, local_day, moment
 from bot.texts.restore_points import drill_lines
-from bot.words.causes import sentence_of
+from bot.words.causes import in_full
 from bot.words.failures import UNOPENED
 
 COPY_SHA256 = "📋 SHA-256"
@@ -170,7 +170,7 @@ def restore_command(details: BackupDetails) -> str:
 
 def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:
     if details.backup.damaged:
-        return f"🚫 <b>The archive on the server's disk is damaged:</b> {text(sentence_of(details.backup.fault), 250)}"
+        return f"🚫 <b>The archive on the server's disk is damaged:</b> {text(in_full(details.backup.fault), 250)}"
     if details.backup.gone:
         return "🚫 <b>The archive is gone from the server's disk</b>, and nobody here has deleted it."
     if not details.backup.on_disk and details.backup.same_as is not None:

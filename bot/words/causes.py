@@ -213,7 +213,22 @@ CAUSES: Mapping[str, CauseWords] = {
     Cause.ARCHIVE_LET_GO: CauseWords("It was taken from the disk by hand, and an admin said that this is fine."),
     Cause.ARCHIVE_CUT: CauseWords("It has {bytes:,} bytes and was written with {written:,}."),
     Cause.ARCHIVE_OTHER: CauseWords("It is not what was written (SHA-256)."),
+    Cause.ARCHIVE_CUT_OFF: CauseWords("It is cut off: its end is missing."),
+    Cause.ARCHIVE_CHANGED: CauseWords("It was changed after it was written, or is cut off."),
+    Cause.ARCHIVE_UNREAD: CauseWords("It can't be read: {said}.", "Look at the disk that it lies on."),
     Cause.ARCHIVE_DAMAGED: CauseWords("Not all that was written comes out of it; the log file says what does not."),
+    Cause.MEMBER_DAMAGED: CauseWords(
+        "{name} does not come out of it as it was written.", "Restore the others in it with --only."
+    ),
+    Cause.STORED_GONE: CauseWords("It is gone from the store, and not by us."),
+    Cause.NO_ZIP: CauseWords("It is no ZIP archive."),
+    Cause.NO_MANIFEST: CauseWords("It has no manifest that can be read: nothing proves what is in it."),
+    Cause.NO_DATABASE: CauseWords("It holds no SQLite database."),
+    Cause.NEWER_FORMAT: CauseWords("A newer SQLite Courier wrote it.", "Update SQLite Courier."),
+    Cause.NOT_UNPACKED: CauseWords(
+        "It is packed as nothing here unpacks it.", "Unpack it with the tool that made it, and zip the databases again."
+    ),
+    Cause.UNSAFE: CauseWords("It holds what no backup tool writes.", "Do not unpack it elsewhere either."),
     Cause.OTHER_ARCHIVE: CauseWords(
         "{archive} is not the archive that was written under its name (SHA-256).",
         "Take another backup; `sqlite-courier verify` tells which ones are whole.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.models import Backup, SkippedRecord, SkipReason
+from bot.models import Backup, Cause, Reason, SkippedRecord, SkipReason
 from bot.words.causes import in_full, sentence_of
 
 FAILURES: Mapping[str, str] = {
@@ -45,6 +45,14 @@ def why_failed(backup: Backup) -> str:
     if backup.error or not backup.error_code:
         return sentence_of(backup.error)
     return nothing_words(backup.skipped) if backup.error_code == "nothing" else failure_words(backup.error_code)
+
+
+def stored_fault_words(store: str, archive: str, why: Reason) -> str:
+    """Return what has become of an archive in an object store."""
+    if why.code == Cause.STORED_GONE:
+        return f"{archive} is gone from {store}, and not by us."
+    named = {"archive", "volume"} & dict(why.facts).keys()
+    return sentence_of(why) if named else f"{archive} in {store} is damaged: {sentence_of(why)}"
 
 
 def nothing_words(skipped: Sequence[SkippedRecord]) -> str:

@@ -91,6 +91,7 @@ class Manifest:
                 f"{MANIFEST_NAME} is of format {found}: a newer SQLite Courier wrote it, "
                 f"and this one ({__version__}) reads formats up to {MANIFEST_FORMAT}.",
                 hint="Update SQLite Courier; the databases can be unpacked with any ZIP tool as well.",
+                cause=Reason(Cause.NEWER_FORMAT),
             )
         if _name_causes(head.get("skipped")) | _name_warnings(head.get("databases")):
             data = json.dumps(head).encode()
@@ -256,13 +257,14 @@ def manifest_in(archive: ZipReader) -> Manifest:
     if len(found) != 1:
         how_many = "no" if not found else "more than one"
         raise DamagedArchiveError(
-            f"{archive.name} holds {how_many} {MANIFEST_NAME}: it is no archive of SQLite Courier."
+            f"{archive.name} holds {how_many} {MANIFEST_NAME}: it is no archive of SQLite Courier.",
+            cause=Reason(Cause.NO_MANIFEST),
         )
     content = archive.read(found[0], most=MAX_MANIFEST)
     try:
         return Manifest.from_json(content)
     except DamagedArchiveError as error:
-        raise DamagedArchiveError(f"{archive.name}: {error.sentence}", hint=error.hint) from error
+        raise DamagedArchiveError(f"{archive.name}: {error.sentence}", hint=error.hint, cause=error.cause) from error
 
 
 @cache
@@ -271,4 +273,4 @@ def _adapter() -> TypeAdapter[Manifest]:
 
 
 def _fault(what: str) -> DamagedArchiveError:
-    return DamagedArchiveError(f"{MANIFEST_NAME} {what}.")
+    return DamagedArchiveError(f"{MANIFEST_NAME} {what}.", cause=Reason(Cause.NO_MANIFEST))

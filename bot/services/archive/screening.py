@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
+from bot.models import Cause, Reason
 from bot.services.files.names import folded
 from bot.services.snapshot.sqlite_errors import MAGIC
 from bot.services.zip.inflate import InflateError
@@ -54,43 +55,37 @@ def screened(path: Path, *, trusted: bool = False) -> Iterator[ZipReader]:
             _require_inside(path.name, info)
         infos = [info for info in infos if not _is_litter(archive, info)]
         if not infos:
-            raise UntrustedArchiveError(f"{path.name} holds no SQLite database.")
+            raise UntrustedArchiveError(f"{path.name} holds no SQLite database.", cause=Reason(Cause.NO_DATABASE))
         _require_names(path.name, infos)
         entries = [_entry(archive, info, trusted=trusted) for info in infos]
         placed = [(_data_at(archive, entry, info), entry) for entry, info in zip(entries, infos, strict=True)]
-        _require_no_overlap(path.name, placed, directory.start_dir)
+        _require_no_overlap(archive, placed, directory.start_dir)
         yield replace(archive, entries=entries)
 
 
 def _require_few(archive: str, infos: Sequence[zipfile.ZipInfo]) -> None:
     if not infos:
-        raise UntrustedArchiveError(f"{archive} is an empty archive.")
+        raise UntrustedArchiveError(f"{archive} is an empty archive.", cause=Reason(Cause.NO_DATABASE))
     if len(infos) > MAX_MEMBERS:
-        raise UntrustedArchiveError(
-            f"{archive} holds {len(infos):,} files; more than {MAX_MEMBERS:,} are not unpacked."
-        )
+        raise _not_unpacked(f"{archive} holds {len(infos):,} files; more than {MAX_MEMBERS:,} are not unpacked.")
 
 
 def _require_inside(archive: str, info: zipfile.ZipInfo) -> None:
     """See that a member's path does not try to lead elsewhere, whatever it is."""
     name, shown = info.orig_filename, _shown(info.orig_filename)
     if "\0" in name:
-        raise UntrustedArchiveError(f"{archive} holds {shown}, a name with a zero byte in it.", hint=_FORGED)
+        raise _forged(f"{archive} holds {shown}, a name with a zero byte in it.")
     if name.startswith(("/", "\\")):
-        raise UntrustedArchiveError(
-            f"{archive} holds {shown}, an absolute path: it would be written outside of the folder.", hint=_FORGED
-        )
+        raise _forged(f"{archive} holds {shown}, an absolute path: it would be written outside of the folder.")
     if re.match(r"[A-Za-z]:", name):
-        raise UntrustedArchiveError(f"{archive} holds {shown}, a path with a drive letter.", hint=_FORGED)
+        raise _forged(f"{archive} holds {shown}, a path with a drive letter.")
     if ".." in re.split(r"[/\\]", name):
-        raise UntrustedArchiveError(
-            f"{archive} holds {shown}, a path that leads out of the folder it is unpacked into.", hint=_FORGED
-        )
+        raise _forged(f"{archive} holds {shown}, a path that leads out of the folder it is unpacked into.")
     kind = stat.S_IFMT(info.external_attr >> 16)  # whatever system it claims to come from
     if kind == stat.S_IFLNK:
-        raise UntrustedArchiveError(f"{archive} holds {shown}, a link to another file.", hint=_FORGED)
+        raise _forged(f"{archive} holds {shown}, a link to another file.")
     if kind not in (0, stat.S_IFREG):
-        raise UntrustedArchiveError(f"{archive} holds {shown}, which is no regular file.", hint=_FORGED)
+        raise _forged(f"{archive} holds {shown}, which is no regular file.")
 
 
 def _is_litter(archive: ZipReader, info: zipfile.ZipInfo) -> bool:
@@ -112,12 +107,12 @@ def _require_names(archive: str, infos: Sequence[zipfile.ZipInfo]) -> None:
         name = _name_of(info)
         own, shown = _base_name(name), _shown(name)
         if not own or own != own.rstrip(". ") or _UNSAFE.search(own) or _DEVICE.match(own) or len(own.encode()) > 255:
-            raise UntrustedArchiveError(
+            raise _not_unpacked(
                 f"{archive} holds {shown}, which is no file name everywhere.",
                 hint="Unpack it yourself, give the database a plain name, and zip it again.",
             )
         if folded(own) in seen:
-            raise UntrustedArchiveError(
+            raise _not_unpacked(
                 f"{archive} holds the name {shown} twice (also {seen[folded(own)]}): which one is meant can't be told.",
                 hint="Unpack it yourself, and zip what you want back.",
             )
@@ -136,32 +131,38 @@ def _name_of(info: zipfile.ZipInfo) -> str:
         return info.orig_filename
 
 
-_FORGED = "No backup tool makes such an archive: do not unpack it elsewhere either."
+def _forged(what: str) -> UntrustedArchiveError:
+    hint = "No backup tool makes such an archive: do not unpack it elsewhere either."
+    return UntrustedArchiveError(what, hint=hint, cause=Reason(Cause.UNSAFE))
+
+
+def _not_unpacked(what: str, *, hint: str = "") -> UntrustedArchiveError:
+    return UntrustedArchiveError(what, hint=hint, cause=Reason(Cause.NOT_UNPACKED))
 
 
 def _entry(archive: ZipReader, info: zipfile.ZipInfo, *, trusted: bool) -> ZipEntry:
     name = _base_name(_name_of(info))
     if info.flag_bits & 1 or info.compress_type == 99:
-        raise UntrustedArchiveError(
+        raise _not_unpacked(
             f"{archive.name} is encrypted: {name} can't be read without its password.",
             hint="Unpack it with the tool that made it, and zip it again without a password.",
         )
     if info.compress_type not in (_STORED, _DEFLATED):
         method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
-        raise UntrustedArchiveError(
+        raise _not_unpacked(
             f"{archive.name} holds {name} packed by {method}, which is not unpacked here.",
             hint="Unpack it with the tool that made it, and zip it again the usual way (deflate).",
         )
     if _ARCHIVE.search(name):
-        raise UntrustedArchiveError(
+        raise _not_unpacked(
             f"{archive.name} holds {name}, an archive within the archive; those are not unpacked.",
             hint="Unpack the outer one yourself, and bring the inner one.",
         )
     entry = replace(entry_of(info), name=name)
     if entry.stored and entry.bytes != entry.compressed_bytes:
-        raise DamagedArchiveError(f"{archive.name} is damaged: {name} is not compressed, and yet has two sizes.")
+        raise archive.damaged(name, "is not compressed, and yet has two sizes")
     if not trusted and entry.bytes > SMALL_ENOUGH and entry.bytes > MAX_RATIO * entry.compressed_bytes:
-        raise UntrustedArchiveError(
+        raise _not_unpacked(
             f"{archive.name} holds {name}, {entry.compressed_bytes:,} bytes that claim to become {entry.bytes:,}: a"
             " bomb.",
             hint="If it really is yours, unpack it with another tool and restore the database by hand.",
@@ -174,11 +175,9 @@ def _data_at(archive: ZipReader, entry: ZipEntry, info: zipfile.ZipInfo) -> int:
     try:
         name, at = local_header(archive.file, entry)
     except InflateError as error:
-        raise DamagedArchiveError(f"{archive.name} is damaged: {entry.name} {error}.") from error
+        raise archive.damaged(entry.name, str(error)) from error
     if name != _raw_name(info):
-        raise UntrustedArchiveError(
-            f"{archive.name} calls {entry.name} by another name where its data is.", hint=_FORGED
-        )
+        raise _forged(f"{archive.name} calls {entry.name} by another name where its data is.")
     return at
 
 
@@ -191,17 +190,16 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("utf-8" if info.flag_bits & UTF8_NAME else "cp437", "surrogateescape")
 
 
-def _require_no_overlap(archive: str, placed: Sequence[tuple[int, ZipEntry]], directory_at: int) -> None:
+def _require_no_overlap(archive: ZipReader, placed: Sequence[tuple[int, ZipEntry]], directory_at: int) -> None:
     end, before = 0, ""
     for start, entry in sorted(placed, key=lambda place: place[0]):
         if start < end:
-            raise UntrustedArchiveError(
-                f"{archive} holds {entry.name} within the data of {before}: members that overlap are a bomb.",
-                hint=_FORGED,
+            raise _forged(
+                f"{archive.name} holds {entry.name} within the data of {before}: members that overlap are a bomb."
             )
         end, before = start + entry.compressed_bytes, entry.name
     if end > directory_at:
-        raise DamagedArchiveError(f"{archive} is damaged: {before} reaches into the directory.")
+        raise archive.damaged(before, "reaches into the directory")
 
 
 def _shown(name: str) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
-from bot.errors import ArchiveError, CourierError, SealError
-from bot.models import Cause, Reason
+from bot.errors import ArchiveError, CourierError, DamagedArchiveError, SealError
+from bot.models import NO_REASON, Cause, Reason
 from bot.services.archive.proof import ArchiveProof, require_listed
 from bot.services.archive.stream import MemberStream
 from bot.services.concurrency.abort import Abort
@@ -79,9 +79,9 @@ class SealedOutput:
 
 def _unproven(error: CourierError) -> ArchiveError:
     sentence = error.sentence if error.sentence.startswith(_UNPROVEN) else f"{_UNPROVEN}: {error.sentence}"
-    unproven = ArchiveError(sentence, hint=error.hint)
-    unproven.cause = error.cause or Reason(Cause.UNPROVEN_SEAL)
-    return unproven
+    of_seal = isinstance(error, (DamagedArchiveError, SealError))  # what else is amiss, the proof of the ZIP tells
+    cause = NO_REASON if of_seal else error.cause
+    return ArchiveError(sentence, hint=error.hint, cause=cause or Reason(Cause.UNPROVEN_SEAL))
 
 
 class _Tail(io.RawIOBase):

@@ -22,6 +22,7 @@ from bot.models import (
     SkippedRecord,
     Snapshot,
     Trigger,
+    because,
 )
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import Manifest, backed_up, build_manifest, manifest_in
@@ -125,7 +126,10 @@ def _read_as_a_restore_would(path: Path, manifest: Manifest) -> None:
         with screened(path, trusted=True) as archive:
             _require_same(manifest_in(archive), manifest)
     except (UntrustedArchiveError, DamagedArchiveError) as error:
-        raise ArchiveError(f"The archive could not be proven: {error.sentence}", hint=error.hint) from error
+        cause = because(Cause.UNPROVEN_MANIFEST, manifest=MANIFEST_NAME)
+        raise ArchiveError(
+            f"The archive could not be proven: {error.sentence}", hint=error.hint, cause=cause
+        ) from error
 
 
 def _require_same(read: Manifest, written: Manifest) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import CourierError, DamagedArchiveError, MissingVolumesError, NoSpaceError
-from bot.models import Archive
+from bot.models import Archive, Cause
 from bot.services.archive.manifest import Manifest
 from bot.services.archive.verify import verify_archive
 from bot.services.concurrency.abort import Abort
@@ -62,10 +62,7 @@ def unseal(
         except OSError as error:
             raise NoSpaceError(f"{name} could not be opened in {temp.parent}: {error.strerror or error}.") from error
         if expected_sha256 and opened.sha256 != expected_sha256.lower():
-            raise DamagedArchiveError(
-                f"{name} is not the archive that was written under its name (SHA-256).",
-                hint="Take another backup; `sqlite-courier verify` tells which ones are whole.",
-            )
+            raise DamagedArchiveError.because(Cause.OTHER_ARCHIVE, archive=name)
     return target, opened.sha256
 
 

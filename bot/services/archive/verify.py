@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError
-from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp, Cause
+from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp, Cause, Reason, because
 from bot.services.archive.manifest import Manifest, manifest_in
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.memory import keep_memory_flat
@@ -63,7 +63,8 @@ def _verified(
         yield from walk.end()
     if expected_sha256 and walk.sha256 != expected_sha256.lower():
         raise DamagedArchiveError(
-            f"{path.name} is sound in itself, but not the archive that was written under its name."
+            f"{path.name} is sound in itself, but not the archive that was written under its name.",
+            cause=Reason(Cause.ARCHIVE_OTHER),
         )
     return Archive(path=path, bytes=walk.size, sha256=walk.sha256), manifest
 
@@ -73,20 +74,18 @@ def _compare_names(archive: ZipReader, databases: Mapping[str, BackedUp]) -> Non
     expected = {*databases, INFO_NAME, MANIFEST_NAME}
     for name, count in found.items():
         if count > 1:
-            raise DamagedArchiveError(f"{archive.name} is damaged: it holds {name} {count} times.")
+            raise _changed(archive.name, f"it holds {name} {count} times")
         if name not in expected:
-            raise DamagedArchiveError(
-                f"{archive.name} is not as it was written: it holds {name}, of which its manifest knows nothing.",
-                hint=_ANEW,
-            )
+            raise _changed(archive.name, f"it holds {name}, of which its manifest knows nothing")
     for name in sorted(expected - set(found)):
-        raise DamagedArchiveError(f"{archive.name} is not as it was written: {name} is missing.", hint=_ANEW)
+        raise _changed(archive.name, f"{name} is missing")
     for entry in archive.entries:
         database = databases.get(entry.name)
         if database is not None and database.bytes != entry.bytes:
             raise DamagedArchiveError(
                 f"{archive.name} is damaged: {entry.name} is said to hold {entry.bytes:,} bytes, in the manifest "
-                f"{database.bytes:,}."
+                f"{database.bytes:,}.",
+                cause=because(Cause.MEMBER_DAMAGED, name=entry.name),
             )
 
 
@@ -108,7 +107,7 @@ class _Walk:
     def member(self, entry: ZipEntry, database: BackedUp | None) -> Iterator[Position]:
         """Read one member with its header and descriptor, which must be where the walk stands."""
         if entry.offset != self._position:
-            raise self._changed(f"{entry.name} is not where its directory says")
+            raise _changed(self._archive.name, f"{entry.name} is not where its directory says")
         self._expect(self._records.local_header(entry), f"the header of {entry.name}")
         sha256 = hashlib.sha256()
         for piece in self._archive.inflate(entry, sha256=sha256):
@@ -126,19 +125,21 @@ class _Walk:
         closing = self._records.end(count=len(self._archive.entries), size=self._position - offset, offset=offset)
         self._expect(closing, "the end of the directory")
         if self._position != self.size:
-            raise self._changed("it holds more than was written")
+            raise _changed(self._archive.name, "it holds more than was written")
         yield self._position, self.size
 
     def _expect(self, record: bytes, what: str) -> None:
         found = self._archive.file.read(len(record))
         if found != record:
-            raise self._changed(f"{what} is another")
+            raise _changed(self._archive.name, f"{what} is another")
         self._seen(found)
 
     def _seen(self, piece: bytes) -> None:
         self._sha256.update(piece)
         self._position += len(piece)
 
-    def _changed(self, what: str) -> DamagedArchiveError:
-        """What another packer does, and a flipped bit too: it says nothing of the databases."""
-        return DamagedArchiveError(f"{self._archive.name} is not as it was written: {what}.", hint=_ANEW)
+
+def _changed(archive: str, what: str) -> DamagedArchiveError:
+    """What another packer does, and a flipped bit too: it says nothing of the databases."""
+    cause = Reason(Cause.ARCHIVE_CHANGED)
+    return DamagedArchiveError(f"{archive} is not as it was written: {what}.", hint=_ANEW, cause=cause)

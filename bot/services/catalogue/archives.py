@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.databases import learn_names
 from bot.services.catalogue.elsewhere import RECEIVED, TELEGRAM, TWIN
-from bot.services.catalogue.values import as_reason, as_recipient, as_time
+from bot.services.catalogue.values import as_reason, as_recipient, as_time, reason_of
 from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
@@ -48,6 +48,14 @@ class StoredArchive(NamedTuple):
     def unopened(self) -> bool:
         """Whether it is sealed, and no key here has opened it yet."""
         return bool(self.sealed) and not self.archive_sha256
+
+
+class StoreFault(NamedTuple):
+    """An archive that an object store has lost, or has otherwise than it was put there."""
+
+    store: str
+    archive: str
+    why: Reason
 
 
 class ArchiveTable(BackupRows):
@@ -208,19 +216,21 @@ class ArchiveTable(BackupRows):
         )
 
     @writing
-    async def set_store_faults(self, url: str, lines: Sequence[str]) -> None:
-        """Remember what an object store was last seen to have lost, in sentences."""
-        faults = await self._store_faults() | {url: list(lines)}
-        await self._db.set_meta(_STORES, json.dumps({place: lost for place, lost in faults.items() if lost}))
+    async def set_store_faults(self, url: str, faults: Mapping[str, Reason]) -> None:
+        """Remember what an object store was last seen to have lost: its archives, each with what became of it."""
+        others = [fault for fault in await self._store_faults() if fault.store != url]
+        lost = (*others, *(StoreFault(url, archive, why) for archive, why in faults.items()))
+        told = [(one.store, one.archive, (one.why.code, *one.why.facts)) for one in lost]
+        await self._db.set_meta(_STORES, json.dumps(told, ensure_ascii=False))
 
     @reading
-    async def store_faults(self, url: str = "") -> tuple[str, ...]:
-        """Return what object stores were last seen to have lost, of all stores or of one."""
-        faults = await self._store_faults()
-        return tuple(line for place, lines in faults.items() for line in lines if url in ("", place))
+    async def store_faults(self) -> tuple[StoreFault, ...]:
+        """Return what object stores were last seen to have lost."""
+        return await self._store_faults()
 
-    async def _store_faults(self) -> dict[str, list[str]]:
-        return await self._db.meta(json.loads, _STORES) or {}
+    async def _store_faults(self) -> tuple[StoreFault, ...]:
+        known = await self._db.meta(json.loads, _STORES) or ()
+        return tuple(StoreFault(store, archive, reason_of(why)) for store, archive, why in known)
 
     async def _unopened(self, name: str) -> int | None:
         return await self._db.value(

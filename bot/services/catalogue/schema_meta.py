@@ -89,3 +89,27 @@ FIGURES_OF_RESTORES = (
     """,
     "UPDATE meta SET value = json_remove(value, '$.sentence', '$.hint') WHERE key = 'untold' AND json_valid(value)",
 )
+
+_HAS = _number(f"substr(fault, {len('cut: it has ') + 1})")
+_HAD = _number("substr(fault, instr(fault, ' written with ') + 14)")
+
+# What object stores have lost: by store a list of "STORE: ARCHIVE is …." before, [[store, archive, reason], …] now.
+REASONS_OF_STORES = (
+    f"""
+    UPDATE meta SET value = (
+        SELECT json_group_array(json_array(store, archive, json(CASE
+            WHEN fault = 'gone from the store, and not by us.' THEN json_array('stored gone')
+            WHEN fault = printf('cut: it has %,d bytes and was written with %,d.', {_HAS}, {_HAD})
+                THEN json_array('archive cut', json_array('bytes', {_HAS}), json_array('written', {_HAD}))
+            ELSE json_array('other', json_array('said', rtrim(fault, '.') || '.')) END)))
+        FROM (
+            SELECT store, substr(told, 1, instr(told, ' is ') - 1) AS archive,
+                substr(told, instr(told, ' is ') + 4) AS fault
+            FROM (
+                SELECT stores.key AS store, substr(line.value, length(stores.key) + 3) AS told
+                FROM json_each(meta.value) AS stores, json_each(stores.value) AS line ORDER BY stores.id, line.key
+            )
+        )
+    ) WHERE key = 'store faults' AND json_valid(value)
+    """,
+)

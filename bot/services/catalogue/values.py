@@ -53,10 +53,11 @@ def as_recipient(address: str) -> Recipient:
 
 def as_reason(column: str) -> Reason:
     """Return a reason from its column, `["slow down", ["seconds", 30]]`; empty where there is none."""
-    return _reason_of(json.loads(column)) if column else NO_REASON
+    return reason_of(json.loads(column)) if column else NO_REASON
 
 
-def _reason_of(item: list[Any]) -> Reason:
+def reason_of(item: list[Any]) -> Reason:
+    """Return a reason from what JSON makes of it."""
     code, *facts = item
     return Reason(code, tuple((name, value) for name, value in facts))
 
@@ -93,7 +94,7 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
         return read and (lambda value: None if value is None else read(value))
     if get_origin(hint) in (tuple, frozenset):
         kind, each = get_origin(hint), get_args(hint)[0]
-        item_of = _reason_of if each is Reason else getattr(each, "_make", tuple)  # a named tuple's own
+        item_of = reason_of if each is Reason else getattr(each, "_make", tuple)  # a named tuple's own
         empty = kind()
 
         def items(text: str) -> Any:

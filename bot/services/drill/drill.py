@@ -190,7 +190,7 @@ class Drills:
 
             async def blame(error: CourierError) -> None:
                 try:
-                    await place.blame(points[0].archive, error.sentence)
+                    await place.blame(points[0].archive, error.cause or Reason(Cause.ARCHIVE_DAMAGED))
                 except Outcome as outcome:
                     logger.error("{}: {} could not be noted there: {}", place.name, error.sentence, outcome.sentence)
 
@@ -259,5 +259,6 @@ class Drills:
             return drill
         logger.error("the test-restore of backup {} from {} failed: {}", backup.id, source, failure.sentence)
         if by_hand:
-            raise failure if isinstance(failure, DamagedArchiveError) else DamagedArchiveError(failure.sentence)
+            damaged = DamagedArchiveError(failure.sentence, hint=failure.hint, cause=failure.cause)
+            raise failure if isinstance(failure, DamagedArchiveError) else damaged
         return drill

@@ -11,7 +11,7 @@ from typing import Any
 from loguru import logger
 
 from bot.errors import NotFoundError
-from bot.models import OutcomeCode, StoredVolume
+from bot.models import OutcomeCode, Reason, StoredVolume
 from bot.services.contracts.destination import ArchiveGone, CountBytes, Parked, StaleFile, nothing
 from bot.services.files.slices import write_volume
 from bot.services.objects.bucket import Bucket, Changed
@@ -42,9 +42,9 @@ class BucketArchives:
         index = await self.index()
         return index.compared(await self.bucket.sizes())
 
-    async def blame(self, archive: str, fault: str) -> None:
-        """Note what was found of an archive when it was read; an empty fault is none. Raises an `Outcome`."""
-        await self.change(lambda index: index.blaming(archive, fault[:500]))
+    async def blame(self, archive: str, why: Reason) -> None:
+        """Note what was found of an archive when it was read. Raises an `Outcome`."""
+        await self.change(lambda index: index.blaming(archive, why))
 
     async def change(self, how: Callable[[Index], Index]) -> Index:
         """Write the index anew as `how` makes it of the present one; again where somebody else was faster.

@@ -25,6 +25,7 @@ from bot.services.files.slices import ArchiveSlice
 from bot.services.objects.archives import BucketArchives
 from bot.services.objects.bucket import ObjectFacts
 from bot.services.objects.index import Index, IndexUnreadableError, to_drop
+from bot.words.failures import stored_fault_words
 
 _ALL = -1
 
@@ -109,10 +110,12 @@ class ObjectDestination(ArchiveDestination):
         index, sizes = await self.archives.index(), await self._bucket.sizes()
         if index != index.compared(sizes):
             index = await self.archives.change(lambda index: index.compared(sizes))
-        lines = [f"{self._bucket.url}: {entry.archive} is {entry.fault}." for entry in index.faulty]
-        for line in set(lines) - set(await self._catalogue.archives.store_faults(self._bucket.url)):
-            logger.error("{}", line)
-        await self._catalogue.archives.set_store_faults(self._bucket.url, lines)
+        url, faults = self._bucket.url, {entry.archive: entry.why for entry in index.faulty}
+        known = await self._catalogue.archives.store_faults()
+        for archive, why in faults.items():
+            if (url, archive, why) not in known:
+                logger.error("{}", stored_fault_words(url, archive, why))
+        await self._catalogue.archives.set_store_faults(url, faults)
         return index
 
     async def _prune(self) -> None:

@@ -6,6 +6,7 @@ have made it, so it is read strictly and within bounds; what it does not name is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,27 +18,33 @@ from pydantic import TypeAdapter, ValidationError
 from bot.errors import CatalogueError
 from bot.models import (
     NO_REASON,
+    OTHER,
     Backup,
     BackupState,
     Cause,
+    Facts,
     HeldDatabase,
     Reason,
     RestorePoint,
     StoredVolume,
     Trigger,
     Verdict,
+    because,
 )
 from bot.services.files.store import is_archive_name
 from bot.services.retention.plan import plan_prune
+from bot.words.causes import CAUSES, sentence_of
 
 INDEX_NAME = "courier-index.json"
 READABLE_BYTES = 32 << 20
 VERSION = 1
 
 
-GONE = "gone from the store, and not by us"
-_CUT = "cut: "
 _LONGEST_FAULT = 2000
+_LONGEST_FACT = 500
+# What earlier versions wrote as a fault.
+_WAS_GONE = "gone from the store, and not by us"
+_WAS_CUT = re.compile(r"cut: it has ([0-9,]{1,30}) bytes and was written with ([0-9,]{1,30})")
 
 
 class IndexUnreadableError(CatalogueError):
@@ -57,7 +64,13 @@ class ArchiveEntry:
     unchecked: tuple[str, ...] = ()  # databases whose check could give no verdict
     skipped: tuple[str, ...] = ()
     sealed: str = ""  # for whom
-    fault: str = ""  # why it is no longer good: gone, cut, or found damaged
+    fault: str = ""  # why it is no longer good, the code: gone, cut, or found damaged
+    fault_facts: Facts = ()
+
+    @property
+    def why(self) -> Reason:
+        """Why it is no longer good."""
+        return Reason(self.fault, self.fault_facts)
 
     @property
     def point(self) -> RestorePoint:
@@ -104,11 +117,9 @@ class Index:
         """Return the index with what the store shows of its archives: those that are gone or cut, and again right."""
         return replace(self, archives=tuple(_compared(entry, sizes.get(entry.archive)) for entry in self.archives))
 
-    def blaming(self, archive: str, fault: str) -> Index:
-        """Return the index with what was found of an archive when it was read; an empty fault is none."""
-        return replace(
-            self, archives=tuple(replace(h, fault=fault) if h.archive == archive else h for h in self.archives)
-        )
+    def blaming(self, archive: str, why: Reason) -> Index:
+        """Return the index with what was found of an archive when it was read."""
+        return replace(self, archives=tuple(_blamed(h, why) if h.archive == archive else h for h in self.archives))
 
     @property
     def faulty(self) -> tuple[ArchiveEntry, ...]:
@@ -136,10 +147,11 @@ def read_index(content: bytes) -> Index:
     if index.version > VERSION:
         raise IndexUnreadableError(f"{INDEX_NAME} was written by a later version.", hint="Update sqlite-courier.")
     for entry in index.archives:
-        fine = entry.bytes >= 0 and entry.at.tzinfo is not None and len(entry.fault) <= _LONGEST_FAULT
+        told = len(entry.fault) + sum(len(name) + len(str(value)) for name, value in entry.fault_facts)
+        fine = entry.bytes >= 0 and entry.at.tzinfo is not None and told <= _LONGEST_FAULT
         if not is_archive_name(entry.archive) or not fine:
             raise IndexUnreadableError(f"{INDEX_NAME} names something that is no archive of ours.")
-    return index
+    return replace(index, archives=tuple(map(_of_any_version, index.archives)))
 
 
 def write_index(index: Index) -> bytes:
@@ -161,16 +173,37 @@ def to_drop(
         max_age=max_age,
         max_count=max_count,
     )
-    gone = [(entry.archive, GONE) for entry in index.archives if entry.fault == GONE and now - entry.at > max_age]
+    gone = [
+        (entry.archive, sentence_of(entry.why))
+        for entry in index.archives
+        if entry.fault == Cause.STORED_GONE and now - entry.at > max_age
+    ]
     return (*gone, *((decision.backup.archive_name, decision.why) for decision in decisions if not decision.keep))
 
 
 def _compared(entry: ArchiveEntry, size: int | None) -> ArchiveEntry:
     if size is None:
-        return replace(entry, fault=GONE)
+        return _blamed(entry, Reason(Cause.STORED_GONE))
     if size != entry.bytes:
-        return replace(entry, fault=f"{_CUT}it has {size:,} bytes and was written with {entry.bytes:,}")
-    return replace(entry, fault="") if entry.fault == GONE or entry.fault.startswith(_CUT) else entry
+        return _blamed(entry, because(Cause.ARCHIVE_CUT, bytes=size, written=entry.bytes))
+    return _blamed(entry, NO_REASON) if entry.fault in (Cause.STORED_GONE, Cause.ARCHIVE_CUT) else entry
+
+
+def _blamed(entry: ArchiveEntry, why: Reason) -> ArchiveEntry:
+    facts = tuple((name, value if isinstance(value, int) else value[:_LONGEST_FACT]) for name, value in why.facts)
+    return replace(entry, fault=why.code, fault_facts=facts)
+
+
+def _of_any_version(entry: ArchiveEntry) -> ArchiveEntry:
+    """Return an entry with the code and facts of what an earlier version said in words, or a later one by its code."""
+    if not entry.fault or entry.fault in CAUSES:
+        return entry
+    if entry.fault == _WAS_GONE:
+        return _blamed(entry, Reason(Cause.STORED_GONE))
+    if cut := _WAS_CUT.fullmatch(entry.fault):
+        size, written = (int(figure.replace(",", "") or 0) for figure in cut.groups())
+        return _blamed(entry, because(Cause.ARCHIVE_CUT, bytes=size, written=written))
+    return _blamed(entry, Reason(OTHER, (("said", entry.fault),)))
 
 
 def _entry_of(backup: Backup, number: int) -> ArchiveEntry:
@@ -208,6 +241,6 @@ def _as_backup(entry: ArchiveEntry, *, pinned: bool) -> Backup:
             for one in entry.databases
         ),
         pinned=pinned,
-        on_disk=entry.fault != GONE,
-        fault=Reason(Cause.ARCHIVE_DAMAGED) if entry.fault else NO_REASON,
+        on_disk=entry.fault != Cause.STORED_GONE,
+        fault=entry.why,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError, NotFoundError, UntrustedArchiveError
-from bot.models import INFO_NAME, MANIFEST_NAME, BackedUp
+from bot.models import INFO_NAME, MANIFEST_NAME, BackedUp, Cause, Reason
 from bot.services.archive.manifest import MAX_MANIFEST, Manifest
 from bot.services.files.names import folded
 from bot.services.snapshot.sqlite_errors import MAGIC
@@ -64,7 +64,7 @@ def look_into(archive: ZipReader, only: Sequence[str]) -> Contents:
             continue
         warnings.append(_left_out(archive, entry, foreign=manifest is None))
     if not found:
-        raise UntrustedArchiveError(f"{archive.name} holds no SQLite database.")
+        raise UntrustedArchiveError(f"{archive.name} holds no SQLite database.", cause=Reason(Cause.NO_DATABASE))
     held = {folded(entry.name) for entry, _ in found}
     missing = tuple(record for name, record in records.items() if name not in held)
     if only:
@@ -98,6 +98,7 @@ def _left_out(archive: ZipReader, entry: ZipEntry, *, foreign: bool) -> str:
         raise UntrustedArchiveError(
             f"{entry.name} in {archive.name} {what}.",
             hint="If it is encrypted with SQLCipher, put it back by hand while its application is stopped.",
+            cause=Reason(Cause.NO_DATABASE),
         )
     return f"{archive.name} holds {entry.name}, which is no database; it is left out."
 

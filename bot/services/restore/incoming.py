@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import date_time
 from bot.errors import UntrustedArchiveError
-from bot.models import BackedUp, Backup, CheckReport, Snapshot
+from bot.models import BackedUp, Backup, Cause, CheckReport, Snapshot, because
 from bot.services.archive.manifest import Manifest
 
 
@@ -70,6 +70,7 @@ def require_claims(archive: str, record: BackedUp, snapshot: Snapshot, report: C
             raise UntrustedArchiveError(
                 f"The manifest of {archive} is wrong about {record.name}: its {what} is not what it says.",
                 hint="It is not the archive that was written: take another backup.",
+                cause=because(Cause.MEMBER_DAMAGED, name=record.name),
             )
 
 

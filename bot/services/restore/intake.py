@@ -20,6 +20,7 @@ from bot.models import (
     RestoreStage,
     Snapshot,
     Verdict,
+    because,
 )
 from bot.services.archive.screening import screened
 from bot.services.archive.unsealing import unseal
@@ -119,6 +120,7 @@ async def take_in(
             unpacked.damaged[name] = error = UntrustedArchiveError(
                 f"{whereabouts(name, file.name)} is damaged, and a damaged database is not restored: {first}.",
                 hint="Take another backup.",
+                cause=because(Cause.MEMBER_DAMAGED, name=name),
             )
             if not leave_out_damaged:
                 raise error

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import CheckMethod, CheckReport, Database, Snapshot
+from bot.models import Cause, CheckMethod, CheckReport, Database, Snapshot, because
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import side_by_side
 from bot.services.concurrency.threads import run_checked
@@ -30,24 +30,26 @@ def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: dat
     Blocking. Raises `UntrustedArchiveError` where it is no database, `DamagedArchiveError` where it is cut short.
     """
     size, where = copy.stat().st_size, whereabouts(name, archive)
+    cause = because(Cause.MEMBER_DAMAGED, name=name)
     with copy.open("rb") as file:
         header = file.read(_HEADER)
     if size == 0:
-        raise UntrustedArchiveError(f"{where} is empty (0 bytes): there is nothing to restore.")
+        raise UntrustedArchiveError(f"{where} is empty (0 bytes): there is nothing to restore.", cause=cause)
     if len(header) < _HEADER or not header.startswith(MAGIC):
         raise UntrustedArchiveError(
             f"{where} is not an SQLite database.",
             hint="If it is encrypted with SQLCipher, put it back by hand while its application is stopped.",
+            cause=cause,
         )
     (page_size,) = struct.unpack_from(">H", header, 16)
     page_size = 65536 if page_size == 1 else page_size
     if page_size < 512 or page_size & (page_size - 1):
-        raise DamagedArchiveError(f"{where} is damaged: its page size can't be {page_size}.")
+        raise DamagedArchiveError(f"{where} is damaged: its page size can't be {page_size}.", cause=cause)
     (pages,) = struct.unpack_from(">L", header, 28)
     counted = header[24:28] == header[92:96]  # or else an SQLite before 3.7 wrote it, and the number means nothing
     if size % page_size or (counted and size < pages * page_size):
         raise DamagedArchiveError(
-            f"{where} is cut short: {size:,} bytes where its {pages:,} pages need {pages * page_size:,}."
+            f"{where} is cut short: {size:,} bytes where its {pages:,} pages need {pages * page_size:,}.", cause=cause
         )
     (user_version,) = struct.unpack_from(">i", header, 60)
     (application_id, version) = struct.unpack_from(">i24xL", header, 68)

@@ -149,6 +149,7 @@ async def found_damaged(
     return DamagedArchiveError(
         f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {error.sentence}",
         hint=await other_ways(catalogue, backup, timezone),
+        cause=error.cause,
     )
 
 
@@ -158,6 +159,7 @@ async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup, timezone:
         raise DamagedArchiveError(
             f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {sentence_of(backup.fault)}",
             hint=await other_ways(catalogue, backup, timezone),
+            cause=backup.fault,
         )
     if not backup.on_disk or not await asyncio.to_thread(archive.is_file):
         where = "gone from the disk" if backup.gone or backup.on_disk else "no longer on the disk"

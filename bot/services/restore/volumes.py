@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import MissingVolumesError, UntrustedArchiveError
+from bot.models import Cause, Reason, because
 from bot.services.files.names import number_within
 from bot.services.files.private_file import PIECE, sha256_of
 from bot.services.sealing.volumes import are_sealed, arrange_sealed
@@ -126,11 +127,14 @@ def _slice(path: Path) -> _Slice:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise UntrustedArchiveError(f"{path} can't be read: {error.strerror or error}.") from error
+        said = error.strerror or str(error)
+        cause = because(Cause.ARCHIVE_UNREAD, said=said)
+        raise UntrustedArchiveError(f"{path} can't be read: {said}.", cause=cause) from error
     if not path.is_file():
         raise UntrustedArchiveError(f"{path} is no file.")
     if not size:
-        raise UntrustedArchiveError(f"{path.name} is empty (0 bytes).", hint="Download it again.")
+        cause = Reason(Cause.ARCHIVE_CUT_OFF)
+        raise UntrustedArchiveError(f"{path.name} is empty (0 bytes).", hint="Download it again.", cause=cause)
     return _Slice(path, size, number_within(path.name))
 
 
@@ -170,6 +174,7 @@ def _require_whole(piece: _Slice) -> None:
             f"{piece.path.name} is only the beginning of an archive: its end is missing.{number}",
             missing=(2,) if piece.number == 1 else (),
             hint=f"{_BRING_ALL} If there are no others, the file is cut off: download it again.",
+            cause=Reason(Cause.ARCHIVE_CUT_OFF),
         )
     if not begins and (told is not None or piece.number is not None):
         what = "the end" if told is not None else "a later volume"

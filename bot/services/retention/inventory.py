@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from bot.errors import CourierError
-from bot.models import Backup, Cause, Reason, because
+from bot.models import NO_REASON, Backup, Cause, Reason, because
 from bot.services.catalogue import Catalogue, StoredArchive
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import ArchiveFile, Store
 from bot.words.causes import sentence_of
+from bot.words.failures import stored_fault_words
 from bot.words.remarks import dated_ahead
 
 _MOST = 3
@@ -35,8 +36,7 @@ async def take_stock(store: Store, catalogue: Catalogue, *, reads: bool = True) 
                 logger.error("the archive of backup {}, {}, is gone from the disk", archive.id, archive.archive_name)
         elif archive.fault and archive.faulty_file == file.state:
             continue
-        elif archive.archive_bytes != file.bytes:
-            cut = because(Cause.ARCHIVE_CUT, bytes=file.bytes, written=archive.archive_bytes)
+        elif cut := _cut(archive, file):
             await _record(catalogue, archive, cut, file)
         elif archive.fault and reads:
             await _read_again(store, catalogue, archive, file)
@@ -45,16 +45,23 @@ async def take_stock(store: Store, catalogue: Catalogue, *, reads: bool = True) 
 async def record_fault(store: Store, catalogue: Catalogue, backup: Backup, error: CourierError | None = None) -> None:
     """Record what reading the archive of a backup on the disk has found: it is damaged, and counts as none from now.
 
-    Without an error it is another than was written.
+    Its size says more than what reading it has found; without an error it is another than was written.
     """
     file = (await store.files()).get(backup.archive_name)
     if file is None:
         return
-    if error is None:
-        await _record(catalogue, backup, Reason(Cause.ARCHIVE_OTHER), file)
-        return
-    logger.error("{}", error.sentence)
-    await _record(catalogue, backup, error.cause or Reason(Cause.ARCHIVE_DAMAGED), file)
+    found = Reason(Cause.ARCHIVE_OTHER)
+    if error is not None:
+        logger.error("{}", error.sentence)
+        found = error.cause or Reason(Cause.ARCHIVE_DAMAGED)
+    await _record(catalogue, backup, _cut(backup, file) or found, file)
+
+
+def _cut(backup: Backup | StoredArchive, file: ArchiveFile) -> Reason:
+    """Return that a file has not the size that was written; no reason where it has."""
+    if file.bytes == backup.archive_bytes:
+        return NO_REASON
+    return because(Cause.ARCHIVE_CUT, bytes=file.bytes, written=backup.archive_bytes)
 
 
 async def is_as_written(store: Store, backup: Backup) -> bool:
@@ -73,7 +80,7 @@ async def archive_warnings(catalogue: Catalogue, timezone: ZoneInfo) -> tuple[st
     ahead = await catalogue.backups.dated_ahead()
     lines = [dated_ahead(backup, timezone) for backup in ahead[:_MOST]]
     lost = await catalogue.archives.store_faults()
-    lines += lost[:_MOST]
+    lines += [stored_fault_words(*fault) for fault in lost[:_MOST]]
     if len(lost) > _MOST:
         lines.append(f"{len(lost) - _MOST} more archives in object stores are gone or damaged.")
     return tuple(lines)
@@ -94,4 +101,5 @@ async def _read_again(store: Store, catalogue: Catalogue, archive: StoredArchive
         await catalogue.archives.clear_fault(archive.id)
         logger.warning("the archive of backup {}, {}, is whole again", archive.id, archive.archive_name)
     else:
-        await _record(catalogue, archive, archive.fault, file)
+        cut = archive.fault.code == Cause.ARCHIVE_CUT  # of which this one has the size again
+        await _record(catalogue, archive, Reason(Cause.ARCHIVE_OTHER) if cut else archive.fault, file)

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Self
 
-from bot.errors import ArchiveError, CourierError, DamagedArchiveError, SealError, how_to_install
+from bot.errors import ArchiveError, CourierError, SealError, how_to_install
 from bot.models import Cause
 from bot.services.concurrency.threads import in_thread
 from bot.services.sealing.handover import Handover
-from bot.services.sealing.header import Header, read_header
+from bot.services.sealing.header import Header, changed, read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, Keys, Seal, fingerprint
 from bot.services.sealing.passphrase import WrongPassphraseError, seal_by_passphrase, unseal_by_passphrase
 from bot.services.sealing.reading import SealedSource, Sink, faults_of_seal
@@ -186,7 +186,7 @@ def _unfit(cause: Cause, name: str, *, wants: str) -> SealError:
 def _refused(name: str, reason: str) -> CourierError:
     if "no matching keys" in reason.lower():
         return _unfit(Cause.NO_KEY_FITS, name, wants="key")
-    return DamagedArchiveError(f"{name} is damaged: its age header was changed ({reason.rstrip('.')}).")
+    return changed(name, f"its age header was changed ({reason.rstrip('.')})")
 
 
 def _identity(age: ModuleType, secret: str) -> object:

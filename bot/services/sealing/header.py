@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import DamagedArchiveError
+from bot.models import Cause, Reason
 
 ANY_VERSION = b"age-encryption.org/"
 MAGIC = ANY_VERSION + b"v1"
@@ -118,8 +119,9 @@ def _line(file: Lines, name: str, before: list[bytes] | None = None) -> bytes:
     space = LONGEST - sum(map(len, before or ()))
     line = file.readline(max(space, 0))
     if not line.endswith(b"\n"):
-        what = "its age header is longer than any" if len(line) >= space else "its age header is cut off"
-        raise _fault(name, what)
+        if len(line) >= space:
+            raise _fault(name, "its age header is longer than any")
+        raise _fault(name, "its age header is cut off", Cause.ARCHIVE_CUT_OFF)
     return line[:-1]
 
 
@@ -134,7 +136,11 @@ def _dearmored(file: Lines, name: str) -> bytes:
         raise _fault(name, "its armor is not as it was written") from None
 
 
-def _fault(name: str, what: str) -> DamagedArchiveError:
-    return DamagedArchiveError(
-        f"{name} is damaged: {what}.", hint="Take another copy of it, or another backup: without its header it is lost."
-    )
+def changed(name: str, what: str, *, hint: str = "", cause: Cause = Cause.ARCHIVE_CHANGED) -> DamagedArchiveError:
+    """Return the error for a sealed archive that is not as it was sealed."""
+    return DamagedArchiveError(f"{name} is damaged: {what}.", hint=hint, cause=Reason(cause))
+
+
+def _fault(name: str, what: str, cause: Cause = Cause.ARCHIVE_CHANGED) -> DamagedArchiveError:
+    hint = "Take another copy of it, or another backup: without its header it is lost."
+    return changed(name, what, hint=hint, cause=cause)

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bot.errors import DamagedArchiveError
+from bot.models import Cause, Reason
 from bot.services.sealing.ciphers import CHUNK, TAG, chunk_nonce, cipher_of, decrypted, derived_key, header_mac
-from bot.services.sealing.header import MAGIC, Header, unpadded
+from bot.services.sealing.header import MAGIC, Header, changed, unpadded
 
 LOG_N = 17
 """scrypt's work: half a second and 128 MiB, as OWASP asks; age's own 18 would take 256 MiB from a small server."""
@@ -63,7 +64,7 @@ def unseal_by_passphrase(
     file_key = _file_key(header, passphrase, name)
     nonce = _exactly(source, 16)
     if len(nonce) < 16:
-        raise DamagedArchiveError(f"{name} is damaged: it is cut off.")
+        raise changed(name, "it is cut off", cause=Cause.ARCHIVE_CUT_OFF)
     cipher = cipher_of(derived_key(file_key, nonce, b"payload"))
     number, chunk = 0, _exactly(source, CHUNK + TAG)
     while True:
@@ -71,7 +72,7 @@ def unseal_by_passphrase(
         content = decrypted(cipher, chunk_nonce(number, last=not following), chunk)
         # Only a file of no bytes at all may end with an empty chunk.
         if content is None or (number and not content):
-            raise DamagedArchiveError(f"{name} is damaged: it is cut off, or was changed after it was sealed.")
+            raise changed(name, "it is cut off, or was changed after it was sealed")
         sink(content)
         if not following:
             return
@@ -80,23 +81,24 @@ def unseal_by_passphrase(
 
 def _file_key(header: Header, passphrase: str, name: str) -> bytes:
     if len(header.stanzas) != 1:
-        raise DamagedArchiveError(f"{name} is damaged: beside a passphrase, its header names other keys.")
+        raise changed(name, "beside a passphrase, its header names other keys")
     stanza = header.stanzas[0]
     arguments = stanza.arguments if len(stanza.arguments) == 2 else ("", "")
     salt, work = unpadded(arguments[0].encode(), name), re.fullmatch("[1-9][0-9]{0,19}", arguments[1])
     if len(salt) != 16 or work is None or len(stanza.body) != 16 + TAG:
-        raise DamagedArchiveError(f"{name} is damaged: its age header is not as it was written.")
+        raise changed(name, "its age header is not as it was written")
     if (log_n := int(work[0])) > MOST_LOG_N:
         raise DamagedArchiveError(
             f"{name} asks for 2^{log_n} rounds of scrypt, and so for more than the {1 << (MOST_LOG_N - 10)} MiB of "
             "memory that are allowed here.",
             hint="If it is yours, open it with age, and bring the ZIP.",
+            cause=Reason(Cause.NOT_UNPACKED),
         )
     file_key = decrypted(cipher_of(_scrypt(passphrase, salt, log_n)), bytes(12), stanza.body)
     if file_key is None:
         raise WrongPassphraseError
     if not hmac.compare_digest(header_mac(file_key, header.signed), header.mac):
-        raise DamagedArchiveError(f"{name} is damaged: its age header was changed.")
+        raise changed(name, "its age header was changed")
     return file_key
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from bot.errors import DamagedArchiveError
+from bot.models import Cause, because
+from bot.services.sealing.header import changed
 
 READ = 1 << 19
 HEAD = 1 << 17
@@ -123,13 +125,13 @@ def faults_of_seal(name: str, source: SealedSource, out: Sink) -> Iterator[None]
     except BaseException as error:
         if outside := out.error or source.error:
             if isinstance(outside, OSError) and outside is source.error:
-                raise DamagedArchiveError(f"{name} can't be read: {outside.strerror or outside}.") from error
+                said = outside.strerror or str(outside)
+                cause = because(Cause.ARCHIVE_UNREAD, said=said)
+                raise DamagedArchiveError(f"{name} can't be read: {said}.", cause=cause) from error
             raise outside from None
         if isinstance(error, (OSError, EOFError)):  # an io::Error out of pyrage, whatever Python makes of its kind
-            raise DamagedArchiveError(
-                f"{name} is damaged: it is cut off, or was changed after it was sealed.",
-                hint="Download it again, all volumes; or take another backup.",
-            ) from error
+            hint = "Download it again, all volumes; or take another backup."
+            raise changed(name, "it is cut off, or was changed after it was sealed", hint=hint) from error
         raise
     if out.error is not None:
         raise out.error

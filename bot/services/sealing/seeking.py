@@ -13,9 +13,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from bot.errors import DamagedArchiveError, SealError
+from bot.errors import SealError
 from bot.services.sealing.ciphers import CHUNK, TAG, chunk_nonce, cipher_of, decrypted, derived_key, header_mac
-from bot.services.sealing.header import Header, read_header, unpadded
+from bot.services.sealing.header import Header, changed, read_header, unpadded
 from bot.services.sealing.keys import Keys
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class _Content(io.RawIOBase):
         nonce = chunk_nonce(number, last=number == self._chunks - 1)
         content = decrypted(self._cipher, nonce, self._file.read(CHUNK + TAG))
         if content is None:
-            raise DamagedArchiveError(f"{self._name} is damaged: it is cut off, or was changed after it was sealed.")
+            raise changed(self._name, "it is cut off, or was changed after it was sealed")
         return content
 
     def close(self) -> None:

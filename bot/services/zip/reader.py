@@ -16,7 +16,7 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from bot.errors import DamagedArchiveError, NotFoundError
-from bot.models import Cause, Deflated
+from bot.models import Cause, Deflated, because
 from bot.services.zip.deflated import Content, DeflatedMember
 from bot.services.zip.inflate import PIECE, Checksum, Copier, InflateError, Inflater
 from bot.services.zip.records import ZipEntry
@@ -47,7 +47,8 @@ def as_it_is(path: Path) -> BinaryIO:
 
 
 def _unreadable(path: Path, error: OSError) -> DamagedArchiveError:
-    return DamagedArchiveError(f"{path.name} can't be read: {error.strerror or error}.")
+    said = error.strerror or str(error)
+    return DamagedArchiveError(f"{path.name} can't be read: {said}.", cause=because(Cause.ARCHIVE_UNREAD, said=said))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +94,18 @@ class ZipReader:
             if inflater.crc32 != entry.crc32 and inflater.sha256 != claimed:
                 raise InflateError("has a wrong CRC")
         except InflateError as error:
-            raise DamagedArchiveError(f"{self.name} is damaged: {entry.name} {error}.") from error
+            raise self.damaged(entry.name, str(error)) from error
+
+    def damaged(self, member: str, what: str) -> DamagedArchiveError:
+        """Return the error for a member that does not come out of it as it was written."""
+        cause = because(Cause.MEMBER_DAMAGED, name=member)
+        return DamagedArchiveError(f"{self.name} is damaged: {member} {what}.", cause=cause)
 
     def entry(self, name: str, *, bytes: int, compressed_bytes: int) -> ZipEntry:
         """Return the one deflated member of that name and these sizes. Raises `DamagedArchiveError`."""
         found = [entry for entry in self.entries if entry.name == name and not entry.stored]
         if [(one.bytes, one.compressed_bytes) for one in found] != [(bytes, compressed_bytes)]:
-            raise DamagedArchiveError(f"{self.name} is damaged: it does not hold {name} as it was written.")
+            raise self.damaged(name, "is not in it as it was written")
         return found[0]
 
     def deflated(
@@ -112,7 +118,7 @@ class ZipReader:
         try:
             _name, offset = local_header(self.file, entry)
         except InflateError as error:
-            raise DamagedArchiveError(f"{self.name} is damaged: {entry.name} {error}.") from error
+            raise self.damaged(entry.name, str(error)) from error
         return DeflatedMember(
             name=self.name,
             opened=way,
@@ -125,7 +131,7 @@ class ZipReader:
     def read(self, entry: ZipEntry, *, most: int) -> bytes:
         """Return the content of a small member. Raises `DamagedArchiveError`, also where it is larger than `most`."""
         if max(entry.bytes, entry.compressed_bytes) > most:
-            raise DamagedArchiveError(f"{self.name} is damaged: {entry.name} is said to hold {entry.bytes:,} bytes.")
+            raise self.damaged(entry.name, f"is said to hold {entry.bytes:,} bytes")
         pieces: list[bytes] = []
         for _packed in self.inflate(entry, pieces.append):
             pass
@@ -204,4 +210,11 @@ def _directory(file: BinaryIO, archive: str) -> zipfile.ZipFile:
         raise DamagedArchiveError(
             f"{archive} is damaged: it has no readable ZIP directory ({error}).",
             hint="Most often the file is cut off, or a volume is missing: compare its size with that of the original.",
+            cause=because(Cause.ARCHIVE_CUT_OFF if _begins_as_zip(file) else Cause.NO_ZIP),
         ) from error
+
+
+def _begins_as_zip(file: BinaryIO) -> bool:
+    """Tell whether a file begins with a member; one that is cut off at its end does so too."""
+    file.seek(0)
+    return file.read(4) == b"PK\x03\x04"

@@ -10,7 +10,7 @@ from bot.errors import CourierError
 from bot.models import NO_REASON, OTHER, Action, Cause, LossCode, PendingOutcome, Reason, because
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
-from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES
+from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES, REASONS_OF_STORES
 from bot.services.catalogue.schema_reasons import (
     REASONS_OF_BACKUPS,
     REASONS_OF_SKIPS,
@@ -261,3 +261,29 @@ async def test_a_catalogue_with_nothing_to_tell_of_restores(path: Path) -> None:
         connection.executemany("INSERT INTO meta VALUES (?, '')", [("restored by hand",), ("untold",)])
     async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
         assert (await BY_HAND.get(catalogue), await CUT_OFF.get(catalogue)) == (None, None)
+
+
+async def test_what_object_stores_have_lost_is_known_by_codes(path: Path) -> None:
+    """The lines of an earlier version become store, archive and reason; what reading found is kept whole."""
+    store, other = "s3://it's/a: b is c", "gs://bucket"
+    cut = because(Cause.ARCHIVE_CUT, bytes=1_234_567, written=7)
+    lines = {
+        store: [
+            f"{store}: a.zip is gone from the store, and not by us.",
+            f"{store}: b.zip is cut: it has 1,234,567 bytes and was written with 7.",
+            f"{store}: c.zip is c.zip is damaged: shop.db is cut off..",
+        ],
+        other: [f"{other}: d.zip is cut: it has 12 bytes and was written with none."],
+    }
+    with closing(at_step_before(path, REASONS_OF_STORES)) as connection, connection:
+        connection.execute("INSERT INTO meta VALUES ('store faults', ?)", (json.dumps(lines),))
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        assert await catalogue.archives.store_faults() == (
+            (store, "a.zip", Reason(Cause.STORED_GONE)),
+            (store, "b.zip", cut),
+            (store, "c.zip", Reason(OTHER, (("said", "c.zip is damaged: shop.db is cut off."),))),
+            (other, "d.zip", Reason(OTHER, (("said", "cut: it has 12 bytes and was written with none."),))),
+        )
+        await catalogue.archives.set_store_faults(store, {"b.zip": cut})
+        await catalogue.archives.set_store_faults(other, {})
+        assert await catalogue.archives.store_faults() == ((store, "b.zip", cut),)

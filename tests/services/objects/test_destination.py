@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.models import Backup, Recipient
+from bot.models import OTHER, Backup, Cause, Reason, Recipient, because
 from bot.services.contracts.destination import OutgoingVolume, Parked
 from bot.services.drill.drill import Drills
 from bot.services.files.store import Store
 from bot.services.objects.archives import DAMAGED_NAME
 from bot.services.objects.destination import ObjectDestination
-from bot.services.objects.index import INDEX_NAME
+from bot.services.objects.index import INDEX_NAME, IndexUnreadableError, read_index, write_index
 from bot.services.retention.inventory import archive_warnings
 from tests.world.delivery import House
 from tests.world.places import BUCKET, URL, object_destination, s3_client
@@ -71,7 +71,10 @@ async def test_a_pinned_backup_stays_in_the_store(house: House, s3: str) -> None
     assert first.archive_name not in keys(s3)
 
 
-@pytest.mark.parametrize("spoil", ["gone", "cut", "damaged"])
+_CODES = {"gone": Cause.STORED_GONE, "cut": Cause.ARCHIVE_CUT, "damaged": Cause.VOLUME_OTHER}
+
+
+@pytest.mark.parametrize("spoil", _CODES)
 async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house: House, s3: str, spoil: str) -> None:
     """The newest archive of a database is lost there: the older one that holds it stays, and everybody is told."""
     client, destination = s3_client(s3), make(house, s3, max_count=2)
@@ -91,7 +94,7 @@ async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house
         await put_new(house, destination)
     assert first.archive_name in keys(s3)
     index = await destination.archives.index()
-    assert [held.archive for held in index.faulty] == [second.archive_name]
+    assert [(held.archive, held.fault) for held in index.faulty] == [(second.archive_name, _CODES[spoil])]
     assert second.archive_name not in {point.archive for point in index.points}
     assert any(second.archive_name in line for line in await archive_warnings(house.catalogue))
     await put(house, destination, first)
@@ -164,3 +167,27 @@ async def test_an_archive_altered_on_the_disk_is_not_left_in_the_store(house: Ho
     with pytest.raises(Exception, match="not the one that was proven"):
         await put(house, destination, backup)
     assert backup.archive_name not in keys(s3)
+
+
+def test_faults_are_read_as_any_version_wrote_them() -> None:
+    """Sentences of earlier versions become codes; what is none of ours is kept whole, within bounds."""
+    entry = {
+        "number": 1, "at": "2025-03-01T12:00:00Z", "archive": "database_backup_20250301_120000.zip", "bytes": 10,
+        "sha256": "ab", "databases": [],
+    }  # fmt: skip
+
+    def read(**fault: object) -> Reason:
+        index = read_index(json.dumps({"archives": [entry | fault]}).encode())
+        assert read_index(write_index(index)) == index
+        return index.archives[0].why
+
+    assert not read()
+    assert read(fault="gone from the store, and not by us") == Reason(Cause.STORED_GONE)
+    cut = because(Cause.ARCHIVE_CUT, bytes=1_234_567, written=10)
+    assert read(fault="cut: it has 1,234,567 bytes and was written with 10") == cut
+    assert read(fault=cut.code, fault_facts=[["bytes", 1_234_567], ["written", 10]]) == cut
+    for words in ("a.zip is damaged: shop.db is cut off.", "a code of a later version"):
+        assert read(fault=words) == Reason(OTHER, (("said", words),))
+    for much in ({"fault": "x" * 3000}, {"fault": "other", "fault_facts": [["said", "x" * 3000]]}):
+        with pytest.raises(IndexUnreadableError):
+            read(**much)

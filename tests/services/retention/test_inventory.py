@@ -12,11 +12,12 @@ import pytest
 from bot.cli.restore_opening import open_for_restore
 from bot.config.settings import load_settings
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
-from bot.models import Backup, Trigger
+from bot.models import Backup, Cause, Reason, Trigger, because
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
 from bot.services.retention.housekeeping import CLOCK_DOUBTED
+from bot.services.retention.inventory import record_fault
 from bot.texts import history as history_texts
 from tests.world.catalogue import House
 
@@ -110,6 +111,27 @@ async def test_an_archive_that_is_put_right_counts_again(house: House, tmp_path:
     assert (await house.backup(backup.id)).gone
     shutil.copy(saved, house.archive(backup))
     assert (await house.backup(backup.id)).sound
+
+
+async def test_an_archive_that_is_cut_off_is_so_whatever_reads_it(house: House) -> None:
+    """Its size says more than what a test-restore, or somebody else, has found in it; of another file it says less."""
+    backup = await house.back_up()
+    content = house.archive(backup).read_bytes()
+    cut(house.archive(backup))
+    await drill(house, backup)
+    said = because(Cause.ARCHIVE_CUT, bytes=len(content) // 2, written=len(content))
+    assert (await house.backup(backup.id)).fault == said
+    async with house.courier() as courier:
+        (test,) = await courier.catalogue.drills.of(backup.id)
+        assert test.result == Reason(Cause.ARCHIVE_CUT_OFF)
+        damaged = DamagedArchiveError("It is odd.", cause=Reason(Cause.ARCHIVE_CHANGED))
+        await record_fault(courier.store, courier.catalogue, backup, damaged)
+        assert (await courier.catalogue.backups.get(backup.id)).fault == said
+    house.archive(backup).write_bytes(content[:-1] + b"?")
+    assert (await house.backup(backup.id)).fault == Reason(Cause.ARCHIVE_OTHER)
+    async with house.courier() as courier:
+        await record_fault(courier.store, courier.catalogue, backup, damaged)
+        assert (await courier.catalogue.backups.get(backup.id)).fault == damaged.cause
 
 
 async def test_a_damaged_archive_goes_when_it_is_old_unless_it_is_all_there_is(house: House) -> None:
