@@ -58,7 +58,7 @@ class RestoreAnnouncer:
         self, requester: Requester, plan: RestorePlan, error: BaseException, *, also_requester: bool
     ) -> None:
         """Tell everybody; the one who asked reads it on their screen, if there is still somebody to draw it."""
-        html = restoring_texts.announce_failed_restore(requester.name, plan, error)
+        html = restoring_texts.announce_failed_restore(requester.name, plan, error, self._timezone)
         await self._tell(html, besides=None if also_requester else requester)
 
     async def tell_of_others(self) -> None:

@@ -13,6 +13,7 @@ from enum import Enum
 from io import TextIOWrapper
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple, TextIO
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -26,7 +27,9 @@ from bot.models import (
     Drill,
     Progress,
     RecipientStatus,
+    RestorePlan,
     RestoreProgress,
+    RestoreResult,
     RestoreStage,
     SkippedRecord,
     Stage,
@@ -37,12 +40,14 @@ from bot.words.drills import drill_words
 from bot.words.failures import why_failed
 from bot.words.losses import loss_words
 from bot.words.outcomes import reason_words
+from bot.words.restores import source_words
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from rich.progress import TaskID
 
 _LABEL = 40
+_UTC = ZoneInfo("UTC")
 
 
 class Styled(NamedTuple):
@@ -208,6 +213,8 @@ def _said_of(record: DataclassInstance) -> dict[str, object]:
             return {"detail": drill_words(record)}
         case DatabaseChange():
             return {"lost": [loss_words(lost) for lost in record.lost]}
+        case RestorePlan() | RestoreResult():
+            return {"source": source_words(record.source, _UTC)}
         case RecipientStatus():
             return {"parked_reason": reason_words(record.parked_reason)}
         case Backup():

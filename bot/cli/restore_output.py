@@ -11,15 +11,16 @@ from bot.texts import restore_plan, restoring
 from bot.texts.markup import one_line
 from bot.texts.measures import count, human_size, rows_in
 from bot.words.losses import loss_words
+from bot.words.restores import source_words
 
 _MANY = 10
 """Of more databases than this, what is the same of each is said once."""
 
 
-def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
+def print_plan(plan: RestorePlan, timezone: ZoneInfo, *, obstacles: bool = True) -> None:
     """Print what would change, database by database, and what is in the way unless an error will say so."""
     where = f"into {plan.folder}" if plan.folder else "in place"
-    output.tell(f"Restore {plan.source} {where}")
+    output.tell(f"Restore {source_words(plan.source, timezone)} {where}")
     quiet = [change for change in plan.changes if _is_plain(change)] if len(plan.changes) > _MANY else []
     for change in plan.changes:
         if change not in quiet:

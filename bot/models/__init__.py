@@ -77,6 +77,7 @@ from bot.models.restores import (
     RestoreResult,
     RestoreStage,
     SchemaChange,
+    SourceCode,
     StageProgress,
     TableChange,
     TargetState,

@@ -105,6 +105,16 @@ class SchemaChange:
     change: str
 
 
+class SourceCode(StrEnum):
+    """What a restore comes from. It is recorded: a value is never renamed without a step of the catalogue."""
+
+    BACKUP = "backup"  # of our own: `backup` is its id, `at` when it was begun
+    ARCHIVE = "archive"  # `file` is its name and `volumes` how many it came in; `at` is what its manifest says
+    DATABASE_FILE = "database file"  # by itself: `file`
+    BEFORE_RESTORE = "before restore"  # what a restore replaced; `of` is the code of its source, with that one's facts
+    BEFORE_ACT = "before act"  # what an `act` replaced, an undo or a redo
+
+
 class LossCode(StrEnum):
     """What of a `table` a restore loses. It is recorded: a value is never renamed without a step of the catalogue."""
 
@@ -170,11 +180,11 @@ class RestorePlan:
     """What a restore would do, database by database; nothing was changed to find out.
 
     `id` is short and changes with everything that a person consents to: the source, the targets, the methods.
-    `folder` is None where the configured live files are the targets. `source` says in words where it comes from.
+    `folder` is None where the configured live files are the targets. `source` is where it comes from, a `SourceCode`.
     """
 
     id: str
-    source: str
+    source: Reason
     backup_id: int | None
     created_at: datetime
     taken_at: datetime | None
@@ -221,7 +231,7 @@ class RestoreResult:
     """
 
     id: str
-    source: str
+    source: Reason
     databases: tuple[RestoredDatabase, ...]
     safety: Backup | None
     undoable: bool
@@ -249,7 +259,7 @@ class PendingRestore:
     id: str
     started_at: datetime
     requested_by: str
-    source: str
+    source: Reason
     databases: tuple[tuple[str, PendingOutcome], ...]
     undoable: bool = False
 
@@ -264,7 +274,7 @@ class RestoredByHand:
 
     at: datetime
     undo: bool
-    source: str
+    source: Reason
     databases: tuple[str, ...]
     lost: tuple[Reason, ...] = ()
     safety_id: int | None = None

@@ -21,6 +21,7 @@ from bot.models import (
 from bot.texts.markup import FittedList, compose, folded, length, name, sentence, text
 from bot.texts.measures import age, count, human_size
 from bot.words.losses import is_one_thing, loss_words
+from bot.words.restores import source_words
 
 ACTS = {RestoreAct.RESTORE: "♻️ Restore", RestoreAct.UNDO: "↩️ Undo", RestoreAct.REDO: "↪️ Redo"}
 """The button that leads to each."""
@@ -41,7 +42,7 @@ def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, valid_until: date
     """Return what would change, database by database, whatever their number; what is in the way comes first."""
     head = (
         f"<b>{ACTS[plan.act]}: the plan</b>",
-        sentence(text(plan.source, 200)) + (f" ({age(plan.taken_at, now)})" if plan.taken_at else ""),
+        sentence(source_text(plan.source, timezone)) + (f" ({age(plan.taken_at, now)})" if plan.taken_at else ""),
         listing([f"⛔ {text(obstacle, 400)}" for obstacle in plan.all_obstacles], 6),
         listing([f"⚠️ {text(warning, 300)}" for warning in plan.all_warnings], 8),
         "",
@@ -52,6 +53,11 @@ def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, valid_until: date
         return compose(*head, *full, *foot)
     ranked = sorted(plan.changes, key=lambda change: not change.lost)  # what loses something comes first
     return compose(*head, FittedList(tuple(_brief(change) for change in ranked), 60), "", *foot)
+
+
+def source_text(source: Reason, timezone: ZoneInfo) -> str:
+    """Return where a restore comes from, escaped."""
+    return text(source_words(source, timezone), 200)
 
 
 def listing(lines: Sequence[str], most: int) -> FittedList | None:
@@ -237,7 +243,7 @@ def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo) -> str:
     lost = [lost for change in plan.changes for lost in change.lost]
     return compose(
         f"⚠️ <b>{_ASKED[plan.act]} now?</b>",
-        f"{count(len(plan.changes), 'database')} from {text(plan.source, 200)}:",
+        f"{count(len(plan.changes), 'database')} from {source_text(plan.source, timezone)}:",
         FittedList(tuple(f"• <b>{name(change.name)}</b>{_sizes(change)}" for change in plan.changes), 20),
         "",
         listing([lost_line(one, "will be") for one in lost], 10),

@@ -22,7 +22,7 @@ from bot.models import (
 )
 from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, text
 from bot.texts.measures import age, count, duration, instant, local_day, rows_in
-from bot.texts.restore_plan import ACTS, listing, lost_line, rows_after
+from bot.texts.restore_plan import ACTS, listing, lost_line, rows_after, source_text
 from bot.texts.stages import stage_lines
 
 _STAGES: dict[StrEnum, str] = {
@@ -99,7 +99,7 @@ def result(result: RestoreResult, timezone: ZoneInfo) -> str:
     """Return what was restored, and what brings it back."""
     return compose(
         f"✅ <b>{_DONE[result.act]}</b>",
-        f"From {text(result.source, 200)}, in {duration(result.seconds)}",
+        f"From {source_text(result.source, timezone)}, in {duration(result.seconds)}",
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 30),
         "",
@@ -201,7 +201,7 @@ def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, timezon
     """Return what all other admins are told."""
     return compose(
         f"♻️ <b>{by_name(who, 60)} {_DID[plan.act]}</b>",
-        f"From {text(plan.source, 200)}",
+        f"From {source_text(plan.source, timezone)}",
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 20),
         listing([lost_line(lost, "were") for change in plan.changes for lost in change.lost], 10),
@@ -216,7 +216,7 @@ def announce_cli_restore(restored: RestoredByHand, timezone: ZoneInfo) -> str:
     """Return what all admins are told of a restore that somebody did on the server itself."""
     return compose(
         f"♻️ <b>{'A restore was undone' if restored.undo else 'Databases were restored'} on the command line</b>",
-        f"{instant(restored.at, date_time(restored.at, timezone))}, from {text(restored.source, 200)}",
+        f"{instant(restored.at, date_time(restored.at, timezone))}, from {source_text(restored.source, timezone)}",
         "",
         FittedList(tuple(f"✅ <b>{name(database)}</b>" for database in restored.databases), 20),
         listing([lost_line(lost, "were") for lost in restored.lost], 10),
@@ -227,14 +227,14 @@ def announce_cli_restore(restored: RestoredByHand, timezone: ZoneInfo) -> str:
     )
 
 
-def announce_failed_restore(who: str, plan: RestorePlan, error: BaseException) -> str:
+def announce_failed_restore(who: str, plan: RestorePlan, error: BaseException, timezone: ZoneInfo) -> str:
     """Return what all other admins are told of a restore that did not come off."""
     back = getattr(error, "rolled_back", True)
     said = error.sentence if isinstance(error, CourierError) else "Something unforeseen happened; the log has it."
     names = ", ".join(change.name for change in plan.changes)
     return compose(
         f"{'❌' if back else '🚨'} <b>A restore by {by_name(who, 60)} {'failed' if back else 'failed half-way'}</b>",
-        f"{text(names, 300)} from {text(plan.source, 200)}",
+        f"{text(names, 300)} from {source_text(plan.source, timezone)}",
         "",
         text(said, 1500),
         hint(error) if isinstance(error, CourierError) else None,
@@ -255,7 +255,7 @@ def restore_cut_off(pending: PendingRestore, timezone: ZoneInfo) -> str:
     return compose(
         "🚨 <b>A restore was cut off</b>",
         f"By {by_name(pending.requested_by, 60)}, begun {begun},"
-        f" from {text(pending.source, 200)}. No database is a mix of both:",
+        f" from {source_text(pending.source, timezone)}. No database is a mix of both:",
         "",
         FittedList(
             tuple(f"{_OUTCOMES[outcome]}: <b>{name(database)}</b>" for database, outcome in pending.databases), 40

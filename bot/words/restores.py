@@ -1,17 +1,50 @@
-"""What a restore that was cut off has left, and what to do: plain sentences, for the status and the command line."""
+"""Where a restore comes from; what one that was cut off has left, and what to do. Plain text."""
 
 from __future__ import annotations
 
-from bot.models import PendingOutcome, PendingRestore
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.clock import date_time
+from bot.models import OTHER, PendingOutcome, PendingRestore, Reason, SourceCode
 
 
-def cut_off_words(pending: PendingRestore, began: str, *, safety_id: int | None) -> str:
-    """Return what each database is now, and what to type; `began` says when the restore did."""
-    left = "; ".join(
-        f"{name} is {'now ' if outcome is PendingOutcome.NEW else ''}{outcome}" for name, outcome in pending.databases
-    )
+def source_words(source: Reason, timezone: ZoneInfo) -> str:
+    """Return where a restore comes from, as it stands in a sentence: `backup 12 of 13 Jul 2026, 05:00`."""
+    facts = dict(source.facts)
+    at = date_time(datetime.fromisoformat(str(facts["at"])), timezone) if "at" in facts else ""
+    match source.code:
+        case SourceCode.BACKUP:
+            return f"backup {facts['backup']} of {at}"
+        case SourceCode.ARCHIVE:
+            file = f" {facts['file']}" if "file" in facts else ""
+            volumes = f" of {facts['volumes']} volumes" if "volumes" in facts else ""
+            return f"the archive{file}{volumes}{f', made {at}' if at else ''}"
+        case SourceCode.DATABASE_FILE:
+            return f"the database file {facts['file']}"
+        case SourceCode.BEFORE_RESTORE:
+            restored = Reason(str(facts.get("of", OTHER)), tuple(fact for fact in source.facts if fact[0] != "of"))
+            return f"the state before the restore of {source_words(restored, timezone)}"
+        case SourceCode.BEFORE_ACT:
+            return f"the state before the {facts['act']}"
+    return str(facts.get("said"))  # of an earlier version
+
+
+_LEFT = {
+    PendingOutcome.OLD: "is as before",
+    PendingOutcome.NEW: "is now restored",
+    PendingOutcome.CHANGED: "has changed since",
+    PendingOutcome.UNREADABLE: "could not be read",
+}
+
+
+def cut_off_words(pending: PendingRestore, timezone: ZoneInfo, *, safety_id: int | None) -> str:
+    """Return what each database is now, and what to type."""
+    began = date_time(pending.started_at, timezone)
+    left = "; ".join(f"{name} {_LEFT[outcome]}" for name, outcome in pending.databases)
     return (
-        f"The restore of {pending.source}, asked for by {pending.requested_by} on {began}, was cut off: {left}."
+        f"The restore of {source_words(pending.source, timezone)}, asked for by {pending.requested_by} on {began},"
+        f" was cut off: {left}."
         f" {_what_to_do({outcome for _, outcome in pending.databases}, safety_id)}"
     )
 

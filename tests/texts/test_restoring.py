@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bot.errors import AbortedError, RestoreError, RestoreRefusedError, SealError
 from bot.models import (
+    OTHER,
     DatabaseChange,
     DatabaseFacts,
     DiskNeed,
@@ -55,6 +56,11 @@ def facts(rows: int = 50, *, tables: int = 1, version: int = 0) -> DatabaseFacts
     )
 
 
+def said(words: str) -> Reason:
+    """Where a restore comes from, as an earlier version had it: any words at all."""
+    return Reason(OTHER, (("said", words),))
+
+
 def change(name: str = "users.db", *, tables: int = 1, words: str = "", differs: bool = True) -> DatabaseChange:
     return DatabaseChange(
         name=name,
@@ -80,7 +86,7 @@ def change(name: str = "users.db", *, tables: int = 1, words: str = "", differs:
 def a_plan(*changes: DatabaseChange, words: str = "", obstacles: tuple[str, ...] = ()) -> RestorePlan:
     return RestorePlan(
         id="0123456789ab",
-        source=f"backup 12 of 13 Jul 2026, 05:00{words}",
+        source=said(f"backup 12 of 13 Jul 2026, 05:00{words}"),
         backup_id=12,
         created_at=NOW,
         taken_at=NOW - timedelta(days=2),
@@ -106,7 +112,12 @@ def result(*names: str, words: str = "") -> RestoreResult:
         for name in names
     )
     return RestoreResult(
-        id="ab", source=f"backup 12{words}", databases=databases, safety=samples.backup(13), undoable=True, seconds=2
+        id="ab",
+        source=said(f"backup 12{words}"),
+        databases=databases,
+        safety=samples.backup(13),
+        undoable=True,
+        seconds=2,
     )
 
 
@@ -152,7 +163,7 @@ def test_every_message_fits(databases: int, tables: int, words: str, blocked: bo
     names = [f"{number}{words}" for number in range(databases)]
     came = replace(result(*names, words=words), act=act)
     pending = PendingRestore(
-        id="ab", started_at=NOW, requested_by=words, source=words,
+        id="ab", started_at=NOW, requested_by=words, source=said(words),
         databases=tuple((name, PendingOutcome.CHANGED) for name in names),
     )  # fmt: skip
     error = RestoreError(words or "It failed.", rolled_back=blocked, hint=words)
@@ -164,8 +175,8 @@ def test_every_message_fits(databases: int, tables: int, words: str, blocked: bo
         restoring.failed(error),
         restoring.refused(error),
         restoring.announce_restore(words, seen, came, ZONE),
-        restoring.announce_failed_restore(words, seen, error),
-        restoring.announce_failed_restore(words, seen, OSError(words)),
+        restoring.announce_failed_restore(words, seen, error, ZONE),
+        restoring.announce_failed_restore(words, seen, OSError(words), ZONE),
         restoring.restore_cut_off(pending, ZONE),
     ):
         fits(html)
@@ -232,7 +243,7 @@ def test_how_a_restore_that_failed_is_told(error: RestoreError, headline: str) -
 def test_what_to_do_after_a_restore_that_was_cut_off(outcomes: set[PendingOutcome], says: str) -> None:
     """Each state of each database, and the way on."""
     pending = PendingRestore(
-        id="ab", started_at=NOW, requested_by="Ann (11)", source="backup 12",
+        id="ab", started_at=NOW, requested_by="Ann (11)", source=said("backup 12"),
         databases=tuple((str(outcome), outcome) for outcome in sorted(outcomes)),
     )  # fmt: skip
     seen = fits(restoring.restore_cut_off(pending, ZONE))

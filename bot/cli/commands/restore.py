@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -132,9 +133,9 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
             restorer, prepared = await asking(prepare, keys_of(settings, identity or ()), ask=not json)
             plan = prepared.plan
             if dry_run:
-                _show_plan(plan, in_place=in_place, json=json)
+                _show_plan(plan, settings.timezone, in_place=in_place, json=json)
                 return
-            if not await _agreed(plan, ask=in_place and not yes, json=json):
+            if not await _agreed(plan, settings.timezone, ask=in_place and not yes, json=json):
                 return
             with output.progress(quiet=json) as report:
                 result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
@@ -145,12 +146,12 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
     asyncio.run(work())
 
 
-def _show_plan(plan: RestorePlan, *, in_place: bool, json: bool) -> None:
+def _show_plan(plan: RestorePlan, timezone: ZoneInfo, *, in_place: bool, json: bool) -> None:
     """Print what would be done, and how to do it."""
     if json:
         output.print_json(plan)
         return
-    print_plan(plan)
+    print_plan(plan, timezone)
     if hint := _may_force(plan):
         output.say(hint)
     if not plan.all_obstacles:
@@ -163,10 +164,10 @@ def _may_force(plan: RestorePlan) -> str:
     return "--force sets existing files in the folder aside." if replaced else ""
 
 
-async def _agreed(plan: RestorePlan, *, ask: bool, json: bool) -> bool:
+async def _agreed(plan: RestorePlan, timezone: ZoneInfo, *, ask: bool, json: bool) -> bool:
     """Print the plan and, with `ask`, have it confirmed. Raises `RestoreRefusedError` where it can't be carried out."""
     if not json:
-        print_plan(plan, obstacles=False)
+        print_plan(plan, timezone, obstacles=False)
     if plan.all_obstacles:
         raise RestoreRefusedError(
             "\n".join(plan.all_obstacles), hint=f"Nothing was changed. {_may_force(plan)}".strip()

@@ -113,3 +113,17 @@ REASONS_OF_STORES = (
     ) WHERE key = 'store faults' AND json_valid(value)
     """,
 )
+
+
+def _with_source(news: str) -> str:
+    said = f"json_array(json_array('said', json_extract({news}, '$.source')))"
+    return f"json_set({news}, '$.source', json_object('code', 'other', 'facts', {said}))"
+
+
+# Where restores came from that nobody has heard of yet: words, which are kept whole.
+SOURCES_OF_RESTORES = (
+    f"UPDATE meta SET value = {_with_source('value')} WHERE key IN ('untold', 'confirmed restore')"
+    " AND json_valid(value)",
+    f"UPDATE meta SET value = (SELECT json_group_array({_with_source('news.value')})"
+    " FROM json_each(meta.value) AS news) WHERE key = 'restored by hand' AND json_valid(value)",
+)

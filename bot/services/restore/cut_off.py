@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from bot.clock import Clock, date_time
+from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import CourierError, RestoreError
 from bot.models import PendingRestore
@@ -16,7 +16,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.files.private_folder import sweep_private_folders
 from bot.services.files.store import Store
 from bot.services.restore.journal import IN_PLACE, TO_FOLDER, RecordState, RestoreJournal
-from bot.words.restores import cut_off_words
+from bot.words.restores import cut_off_words, source_words
 
 SAID_FOR = timedelta(days=7)
 """How long a restore that was cut off is spoken of where no other one follows."""
@@ -75,13 +75,11 @@ def cut_off_restores(store: Store, now: datetime, timezone: ZoneInfo) -> tuple[s
             continue
         if record.state is RecordState.UNDER_WAY and store.control != store.folder:  # nobody could put it in order here
             said.append(
-                f"The restore of {record.source}, asked for by {record.requested_by}, is under way"
-                " or was cut off."
-                f" The next command that can write {store.folder} tells."
+                f"The restore of {source_words(record.source, timezone)}, asked for by {record.requested_by}, is under"
+                f" way or was cut off. The next command that can write {store.folder} tells."
             )
         elif record.cut_off is not None:
-            began = date_time(record.started_at, timezone)
-            said.append(cut_off_words(record.cut_off, began, safety_id=record.safety_id))
+            said.append(cut_off_words(record.cut_off, timezone, safety_id=record.safety_id))
     return tuple(said)
 
 

@@ -114,7 +114,7 @@ class Execution:
 
     async def restore(self, change: DatabaseChange) -> RestoredDatabase:
         """Bring one database, and see that it is what the backup holds. Raises `RestoreError`, `AbortedError`."""
-        logger.info("restoring {} ({}) from {}", change.target, change.method, self._prepared.plan.source)
+        logger.info("restoring {} ({})", change.target, change.method)
         await self._note(change, RestorePhase.STARTED)
         entry, incoming = self._journal.record.entry(change.name), self._prepared.incoming(change)
         if entry.replacement is not None:

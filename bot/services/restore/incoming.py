@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from bot.clock import date_time
 from bot.errors import UntrustedArchiveError
-from bot.models import BackedUp, Backup, Cause, CheckReport, Snapshot, because
+from bot.models import BackedUp, Backup, Cause, CheckReport, Reason, Snapshot, because
 from bot.services.archive.manifest import Manifest
 
 
@@ -31,13 +29,13 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What was brought to restore from, unpacked in a private folder. `source` says in words what it is, without its
-    time (see `dated`); `file` is the name of what was read, where it has one.
+    """What was brought to restore from, unpacked in a private folder. `source` is what it is, a `SourceCode`; `file` is
+    the name of what was read, where it has one.
 
     `missing` are databases that the manifest names and the archive no longer holds, `damaged` those that were left out.
     """
 
-    source: str
+    source: Reason
     databases: tuple[Incoming, ...]
     taken_at: datetime | None
     backup: Backup | None = None
@@ -46,12 +44,6 @@ class Intake:
     manifest: Manifest | None = None
     missing: tuple[str, ...] = ()
     damaged: tuple[str, ...] = ()
-
-    def dated(self, timezone: ZoneInfo) -> str:
-        """Say what it is and of when, as people in that time zone read it."""
-        if self.backup is not None:
-            return f"{self.source} of {date_time(self.backup.started_at, timezone)}"
-        return f"{self.source}, made {date_time(self.taken_at, timezone)}" if self.taken_at else self.source
 
 
 def require_claims(archive: str, record: BackedUp, snapshot: Snapshot, report: CheckReport, sha256: str) -> None:

@@ -15,13 +15,18 @@ from bot.models import (
     Cause,
     CheckMethod,
     CheckReport,
+    Facts,
+    Reason,
     ReportRestore,
     RestoreProgress,
     RestoreStage,
     Snapshot,
+    SourceCode,
     Verdict,
     because,
+    readable,
 )
+from bot.services.archive.manifest import Manifest
 from bot.services.archive.screening import screened
 from bot.services.archive.unsealing import unseal
 from bot.services.concurrency.abort import Abort
@@ -93,7 +98,7 @@ async def take_in(
         event = RestoreProgress(stage=RestoreStage.READ, done=done, total=total, detail=name)
         loop.call_soon_threadsafe(report, event)
 
-    def unpack() -> tuple[Path, str, Contents, Unpacked]:
+    def unpack() -> tuple[Path, Reason, Contents, Unpacked]:
         file, volumes = _one_file(source, folder, keys, check=own.check, progress=progress)
         bare = source.backup is None and volumes == 1 and is_bare_database(file)
         if bare:
@@ -108,9 +113,9 @@ async def take_in(
                 archive, contents, folder, check=own.check, leave_out_damaged=leave_out_damaged,
                 progress=lambda done, name: progress(done, contents.bytes, name),
             )  # fmt: skip
-        return file, _words(file, source, volumes, bare=bare), contents, unpacked
+        return file, _source(file, source, volumes, contents.manifest, bare=bare), contents, unpacked
 
-    file, words, contents, unpacked = await run_to_end(unpack, stop=own.set)
+    file, brought, contents, unpacked = await run_to_end(unpack, stop=own.set)
     looks = await _check_all(unpacked, method=check, vouched=source.backup is not None, abort=own, report=report)
     databases, doubts = list[Incoming](), list[str]()
     for (snapshot, sha256, record), (verdict, fingerprint) in zip(unpacked.copies, looks, strict=True):
@@ -141,7 +146,7 @@ async def take_in(
     manifest = contents.manifest
     strange = [one.name for one in databases if manifest is not None and one.record is None]
     return Intake(
-        source=words,
+        source=brought,
         file="" if file.name == _UNNAMED else file.name,
         databases=tuple(databases),
         taken_at=manifest.created_at if manifest else None,
@@ -208,10 +213,13 @@ async def _check_all(
     return await side_by_side(*(look(snapshot, record) for snapshot, _, record in unpacked.copies), stop=abort.set)
 
 
-def _words(archive: Path, source: RestoreSource, volumes: int, *, bare: bool) -> str:
+def _source(archive: Path, source: RestoreSource, volumes: int, manifest: Manifest | None, *, bare: bool) -> Reason:
     if source.backup is not None:
-        return f"backup {source.backup.id}"
+        at = source.backup.started_at.isoformat()
+        return Reason(SourceCode.BACKUP, (("backup", source.backup.id), ("at", at)))
+    file: Facts = () if archive.name == _UNNAMED else (("file", readable(archive.name)),)
     if bare:
-        return f"the database file {archive.name}"
-    joined = f" of {volumes} volumes" if volumes > 1 else ""
-    return "the archive" + ("" if archive.name == _UNNAMED else f" {archive.name}") + joined
+        return Reason(SourceCode.DATABASE_FILE, file)
+    joined: Facts = (("volumes", volumes),) if volumes > 1 else ()
+    made: Facts = (("at", manifest.created_at.isoformat()),) if manifest is not None else ()
+    return Reason(SourceCode.ARCHIVE, (*file, *joined, *made))

@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bot.errors import RestoreError
-from bot.models import PendingRestore, RestoreAct, RestoreMethod
+from bot.models import OTHER, PendingRestore, Reason, RestoreAct, RestoreMethod
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.private_file import replace_whole
 from bot.services.restore.replacement import Replacement
@@ -71,7 +71,7 @@ class Record:
     state: RecordState
     started_at: datetime
     requested_by: str
-    source: str
+    source: Reason
     safety_id: int | None
     backup_id: int | None = None
     act: RestoreAct = RestoreAct.RESTORE
@@ -92,6 +92,14 @@ def _adapter() -> TypeAdapter[Record]:
     return TypeAdapter(Record)
 
 
+def _of_any_version(record: Any) -> Any:
+    """Return a record as this version writes it: an earlier one said in words where a restore came from."""
+    for part in (record, record.get("cut_off")) if isinstance(record, dict) else ():
+        if isinstance(part, dict) and isinstance(said := part.get("source"), str):
+            part["source"] = {"code": OTHER, "facts": [["said", said]]}
+    return record
+
+
 class RestoreJournal:
     """One file in the folder of backups; it is replaced as a whole. `record` is the one written last, from here."""
 
@@ -106,10 +114,10 @@ class RestoreJournal:
         Raises `RestoreError` where the file is unreadable.
         """
         try:
-            return _adapter().validate_json(self.path.read_bytes())
+            return _adapter().validate_python(_of_any_version(json.loads(self.path.read_bytes())))
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError) as error:
+        except (OSError, ValueError) as error:  # a ValidationError is one
             raise RestoreError(
                 f"The restore journal {self.path} can't be read, so it is unknown whether a restore was cut off.",
                 rolled_back=False,

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from bot.clock import date_time
 from bot.errors import BusyError, CourierError, SnapshotError
 from bot.models import Action, Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
 from bot.services.concurrency.abort import Abort
@@ -86,8 +85,7 @@ async def _settle(
     )
     await CUT_OFF.keep(context.catalogue, pending)  # first: better told twice than never
     await asyncio.to_thread(journal.write, replace(_settled(record, dict(outcomes)), cut_off=pending))
-    began = date_time(record.started_at, ZoneInfo(context.timezone))
-    logger.warning("{}", cut_off_words(pending, began, safety_id=record.safety_id))
+    logger.warning("{}", cut_off_words(pending, ZoneInfo(context.timezone), safety_id=record.safety_id))
     await context.catalogue.service.audit(
         record.requested_by, Action.RESTORE_CUT_OFF, *(("database", name) for name, _ in outcomes)
     )

@@ -42,6 +42,7 @@ from bot.services.restore.safety import SafetyCopies
 from bot.services.restore.sources import RestoreSource, found_damaged
 from bot.services.restore.targets import Configured, TargetReader, choose_targets
 from bot.services.restore.undo import prepare_undo
+from bot.words.restores import source_words
 
 
 class Restorer:
@@ -109,12 +110,7 @@ class Restorer:
                 compare = partial(plan_change, one, target, folder=folder, force=force)
                 changes.append(await run_checked(compare, abort=own))
                 await target.forget_copy()
-            intake = replace(
-                intake,
-                source=intake.dated(ZoneInfo(context.timezone)),
-                databases=tuple(one for one, _ in targets),
-                warnings=(*intake.warnings, *left_out),
-            )
+            intake = replace(intake, databases=tuple(one for one, _ in targets), warnings=(*intake.warnings, *left_out))
             plan = await asyncio.to_thread(make_plan, intake, changes, context, folder=folder)
             yield Prepared(plan=plan, intake=intake, scratch=scratch, force=force)
 
@@ -205,7 +201,8 @@ class Restorer:
         plan = prepared.plan
         names = ", ".join(change.name for change in plan.changes)
         where = f"into {plan.folder}" if plan.folder else "in place"
+        source = source_words(plan.source, ZoneInfo(self.context.timezone))
         action = Action.UNDONE if plan.act is RestoreAct.UNDO else Action.RESTORED
         folder = (("folder", str(plan.folder)),) if plan.folder else ()
         await self.context.catalogue.service.audit(requested_by, action, *prepared.facts, *folder)
-        logger.warning("{} restored from {} {}, asked for by {}", names, plan.source, where, requested_by)
+        logger.warning("{} restored from {} {}, asked for by {}", names, source, where, requested_by)

@@ -18,9 +18,11 @@ from bot.models import (
     DatabaseChange,
     DatabaseFacts,
     InUse,
+    Reason,
     ReportRestore,
     RestoreAct,
     RestoreMethod,
+    SourceCode,
     TargetState,
     Verdict,
 )
@@ -98,9 +100,9 @@ async def _what_there_was(
         elif not entry.old_fingerprint:
             warnings.append(f"{entry.name} was an empty file before the restore; it is left as it is now.")
     return Intake(
-        source=f"the state before the restore of {record.source}"
+        source=Reason(SourceCode.BEFORE_RESTORE, (("of", record.source.code), *record.source.facts))
         if record.act is RestoreAct.RESTORE
-        else f"the state before the {record.act}",
+        else Reason(SourceCode.BEFORE_ACT, (("act", record.act),)),
         databases=tuple(databases),
         taken_at=record.started_at,
         backup=backup,
@@ -191,7 +193,7 @@ async def _brought(
     except AbortedError:
         raise
     except (CourierError, OSError) as error:
-        logger.info("what the restore of {} brought can't be compared with: {}", record.source, error)
+        logger.info("what the restore brought can't be compared with: {}", error)
         return {}
     return {one.name: one.snapshot.file for one in taken.databases if wanted.get(one.name) == one.fingerprint}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.errors import CourierError
-from bot.models import PendingOutcome, PendingRestore
+from bot.models import PendingOutcome, PendingRestore, Reason
 from bot.services.catalogue import Catalogue
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.journal import Record, RecordState, RestoreJournal
@@ -21,7 +21,7 @@ class Confirmed:
 
     at: datetime
     requested_by: str
-    source: str
+    source: Reason
     databases: tuple[str, ...]
 
 

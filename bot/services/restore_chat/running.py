@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 
@@ -20,6 +21,7 @@ from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.confirmed import CONFIRMED, note_confirmed
 from bot.services.restore_chat.drift import Difference, changed_since, written_alone
 from bot.services.restore_chat.pending_plans import ConfirmablePlan, Requester
+from bot.words.restores import source_words
 
 FINISH_WITHIN = 2.0
 """Seconds a shutdown gives a restore to end by itself before it is told to bring everything back."""
@@ -85,7 +87,8 @@ class Running:
     async def _carry_out(self, run: _RestoreRun, after: Callable[[], Awaitable[None]]) -> RestoreResult:
         pending, requester = run.pending, run.pending.requester
         prepared, plan = pending.prepared, pending.prepared.plan
-        what = f"{', '.join(change.name for change in plan.changes)} from {plan.source}"
+        source = source_words(plan.source, ZoneInfo(self._context.timezone))
+        what = f"{', '.join(change.name for change in plan.changes)} from {source}"
         logger.warning("{} confirmed the restore of {}", requester.name, what)
         try:
             await note_confirmed(self._catalogue, pending, run.started_at)

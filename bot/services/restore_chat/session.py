@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 
@@ -33,6 +34,7 @@ from bot.services.restore_chat.pending_plans import (
 )
 from bot.services.restore_chat.running import RestoreListener, Running
 from bot.services.snapshot.databases import Discovery
+from bot.words.restores import source_words
 
 _MOST_CHOICES = 64
 
@@ -160,7 +162,8 @@ class RestoreSessions:
         choice: RestoreChoice | None = None,
     ) -> ConfirmablePlan:
         names = ", ".join(change.name for change in prepared.plan.changes)
-        logger.info("a plan to restore {} from {} was made for {}", names, prepared.plan.source, requester.name)
+        source = source_words(prepared.plan.source, ZoneInfo(self.context.timezone))
+        logger.info("a plan to restore {} from {} was made for {}", names, source, requester.name)
         pending = ConfirmablePlan(
             prepared=prepared,
             restorer=restorer,

@@ -10,7 +10,7 @@ from bot.errors import CourierError
 from bot.models import NO_REASON, OTHER, Action, Cause, LossCode, PendingOutcome, Reason, because
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
-from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES, REASONS_OF_STORES
+from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES, REASONS_OF_STORES, SOURCES_OF_RESTORES
 from bot.services.catalogue.schema_reasons import (
     REASONS_OF_BACKUPS,
     REASONS_OF_SKIPS,
@@ -19,10 +19,12 @@ from bot.services.catalogue.schema_reasons import (
     WARNINGS_OF_DATABASES,
 )
 from bot.services.restore.unannounced import BY_HAND, CUT_OFF
+from bot.services.restore_chat.confirmed import CONFIRMED
 from bot.texts.actions import ACTIONS, actions
 from bot.words.causes import CAUSES, in_full, sentence_of
 from bot.words.failures import FAILURES, why_failed
 from bot.words.losses import loss_words
+from bot.words.restores import source_words
 from tests.world.catalogue import at_step_before
 
 NOW = datetime(2026, 7, 13, 12, tzinfo=UTC)
@@ -287,3 +289,22 @@ async def test_what_object_stores_have_lost_is_known_by_codes(path: Path) -> Non
         await catalogue.archives.set_store_faults(store, {"b.zip": cut})
         await catalogue.archives.set_store_faults(other, {})
         assert await catalogue.archives.store_faults() == ((store, "b.zip", cut),)
+
+
+async def test_where_restores_came_from_is_kept_as_it_was_said(path: Path) -> None:
+    """The words of an earlier version say the same, of what is yet to be told."""
+    words = "the state before the restore of backup 3 of 13 Jul 2026, 05:00"
+    news = {"at": NOW.isoformat(), "undo": True, "source": words, "databases": ["a.db"], "lost": []}
+    cut = {
+        "id": "ab", "started_at": NOW.isoformat(), "requested_by": "Ann", "source": words,
+        "databases": [["a.db", "as before"]],
+    }  # fmt: skip
+    confirmed = {"at": NOW.isoformat(), "requested_by": "Ann", "source": words, "databases": ["a.db"]}
+    told = {"restored by hand": [news, news], "untold": cut, "confirmed restore": confirmed}
+    with closing(at_step_before(path, SOURCES_OF_RESTORES)) as connection, connection:
+        rows = [(about, json.dumps(what)) for about, what in told.items()]
+        connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        by_hand = await BY_HAND.get(catalogue) or ()
+        known = [await CUT_OFF.get(catalogue), await CONFIRMED.get(catalogue), *by_hand]
+    assert [source_words(one.source, ZoneInfo("UTC")) for one in known if one is not None] == [words] * 4

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from bot.errors import AbortedError, CourierError, DamagedArchiveError, NoSpaceError, NotFoundError
-from bot.models import Backup, Verdict
+from bot.models import Backup, Reason, SourceCode, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.files import space
 from bot.services.restore.incoming import Intake, require_claims
@@ -451,7 +451,7 @@ async def test_a_database_by_itself_is_an_archive_of_one(tmp_path: Path, room: P
     file = make_database(tmp_path / "incoming-0000.db", 9, wal=False)
     found = await brought(file, room)
     (database,) = found.databases
-    assert found.source == "the database file incoming-0000.db"
+    assert found.source == Reason(SourceCode.DATABASE_FILE, (("file", "incoming-0000.db"),))
     assert (database.name, database.record, found.manifest) == (file.name, None, None)
     assert database.snapshot.file.read_bytes() == file.read_bytes()
     assert found.warnings == ("It came by itself, without a manifest: nothing proves that it is what was backed up.",)
