@@ -34,8 +34,8 @@ def _proven(result: Reason) -> str:
     sentences = []
     for at, (name, value) in enumerate(result.facts):
         if name == "unchecked":  # followed by why
-            why = result.facts[at + 1][1]
-            sentences.append(f"{value} is byte for byte as it was (SHA-256), and could not be checked here: {why}.")
+            why = f": {result.facts[at + 1][1]}" if result.facts[at + 1][1] else ""
+            sentences.append(f"{value} is byte for byte as it was (SHA-256), and could not be checked here{why}.")
         elif name == "missing":
             sentences.append(f"{value}, which the manifest names, is no longer in it.")
     if checked:

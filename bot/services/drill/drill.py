@@ -89,7 +89,7 @@ def _proven(intake: Intake) -> Reason:
     ]
     for database in intake.databases:
         if database.report.verdict is Verdict.UNCHECKED:
-            why = database.report.messages[0] if database.report.messages else "the reason is not known"
+            why = next(iter(database.report.messages), "")
             facts += [("unchecked", readable(database.name)), ("why", readable(why))]
     return Reason(DrillCode.PROVEN, (*facts, *(("missing", readable(name)) for name in intake.missing)))
 

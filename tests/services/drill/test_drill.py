@@ -13,7 +13,7 @@ from bot.app.service import Service, open_courier
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import StoredFile
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import Backup, Drill, DrillSource, Trigger
+from bot.models import Backup, Drill, DrillCode, DrillSource, Reason, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.drill.drill import rehearse
 from bot.services.fetch.fetch import UnreachableError
@@ -22,7 +22,7 @@ from bot.services.recovery.document import DOCUMENT_NAME
 from bot.texts import health as health_texts
 from bot.texts import history as history_texts
 from bot.texts import status as status_texts
-from bot.words.drills import drill_words
+from bot.words.drills import drill_words, result_words
 from tests.world.archives import lying
 from tests.world.databases import damage, make_database, write_env
 from tests.world.faults import bad_request, server_error
@@ -199,3 +199,11 @@ async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn,
     async with open_courier(settings, deliver=False) as courier:
         assert await courier.catalogue.drills.last() == old
         assert [path.name for path in courier.store.work.glob("restore-*")] == []
+
+
+@pytest.mark.parametrize(("why", "said"), [("it takes too long", ": it takes too long."), ("", ".")])
+def test_a_database_that_could_not_be_checked_is_said_to_be(why: str, said: str) -> None:
+    """With the reason where there is one."""
+    facts = (("checked", 0), ("databases", 1), ("rows", 0), ("uncounted", 0), ("unchecked", "a.db"), ("why", why))
+    words = "a.db is byte for byte as it was (SHA-256), and could not be checked here"
+    assert result_words(Reason(DrillCode.PROVEN, facts)) == f"{words}{said}"
