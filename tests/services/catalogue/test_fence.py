@@ -24,7 +24,7 @@ from bot.services.contracts.destination import OutgoingVolume
 from bot.services.manager import Courier
 from bot.services.restore.journal import RecordState, RestoreJournal
 from bot.services.restore.pending import pending_restore
-from bot.services.restore.untold import report_by_hand
+from bot.services.restore.unannounced import report_by_hand
 from bot.services.restore_chat.confirmed import note_confirmed
 from bot.services.restore_chat.pending_plans import Requester
 from bot.texts.actions import ACTIONS
