@@ -47,7 +47,7 @@ async def _of_backup(began: str, manager: Manager, timezone: ZoneInfo) -> Notice
     """Return what the run came to; None while it goes on in another process, or is just being sent."""
     now, again = manager.clock(), (words.BACK_UP, Run())
     bounds = [datetime.fromisoformat(bound) for bound in began.split("/") if bound]
-    run = await manager.catalogue.backups.begun(*bounds) if bounds else None
+    run = await manager.catalogue.events.begun(*bounds) if bounds else None
     if run is None:
         return _notice(words.unknown_backup(bounds[-1] if bounds else None, now, timezone), again)
     seen, status = await manager.details(run.id), await manager.status()

@@ -142,12 +142,6 @@ class BackupTable(BackupRows):
         )
 
     @reading
-    async def begun(self, since: datetime, until: datetime) -> Backup | None:
-        """Return the last run that began in this time, both ends included."""
-        sql = f"SELECT id FROM backups WHERE started_at BETWEEN ? AND ? {BY_TIME} LIMIT 1"
-        return await self._first(sql, since, until)
-
-    @reading
     async def count(self) -> int:
         return await self._db.value(int, "SELECT count(*) FROM backups") or 0
 

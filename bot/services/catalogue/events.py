@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from bot.models import Alarm, Backup, Drill
-from bot.services.catalogue.backup_rows import A_RUN, AMONG, BackupRows
+from bot.services.catalogue.backup_rows import A_RUN, AMONG, BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading
 from bot.services.catalogue.service import AuditEntry
 from bot.services.catalogue.values import as_time, from_row
@@ -70,6 +70,12 @@ class EventTable(BackupRows):
             )
             for row in found
         )
+
+    @reading
+    async def begun(self, since: datetime, until: datetime) -> Backup | None:
+        """Return the last run that began in this time, both ends included."""
+        sql = f"SELECT id FROM backups WHERE started_at BETWEEN ? AND ? {BY_TIME} LIMIT 1"
+        return await self._first(sql, since, until)
 
     async def _by_id(self, model: Callable[..., T], table: str, ids: Collection[object]) -> dict[Any, T]:
         rows = await self._db.rows(f"SELECT * FROM {table} WHERE id {AMONG}", ids)

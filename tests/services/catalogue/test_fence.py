@@ -172,7 +172,8 @@ async def look(courier: Courier) -> None:
     """What a service looks at every half minute."""
     checks = AlarmChecks(
         courier.alarms, courier.catalogue, courier.store, courier.timetable,
-        running=lambda: None, stale_after=timedelta(), people=courier.people, clock=utc_now,
+        running=lambda: None, stale_after=timedelta(), people=courier.people,
+        look=courier.housekeeping.look,
     )  # fmt: skip
     for check in checks.all:
         await check()
