@@ -78,7 +78,7 @@ FAULTS = {
     ),
     18: (gone("numbers for people", "unreachable/*", hidden=(r"\b1[12]\b(?!:)",)), gone("", "unreachable/menu", "Ben")),
     19: (
-        gone("“partial”", "commands_five/list", "incomplete", "not to all", hidden=("partial", "with gaps")),
+        gone("“partial”", "commands_five/list", "incomplete", "not delivered to Ben", hidden=("partial", "with gaps")),
         gone("“partial”", "unreachable/backup", "not delivered to Ben", hidden=("partial", "incomplete")),
     ),
     20: (gone("sizes of two units", "commands_one/[bs]*", "248 KB"), gone("", "five/status", "users.db · 248 KB")),
