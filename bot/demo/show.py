@@ -175,7 +175,7 @@ async def _play(stage: Terminal, clock: Clock) -> list[Finding]:
     await (await ann.press("Database Backup", message=menu)).answered(within=PATIENCE)
     menu = await stage.until(ann, lambda message: "Backup Status" in " ".join(message.button_texts))
     await (await ann.press("Backup Status", message=menu)).answered(within=PATIENCE)
-    await stage.until(ann, lambda message: "Running" in message.text)
+    await stage.until(ann, lambda message: message.text.startswith("📊 Backup Status"))
 
     stage.tell("Ann presses Manual Backup.")
     await ann.send("/admin")

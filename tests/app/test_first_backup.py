@@ -100,7 +100,7 @@ async def test_whom_health_finds_is_known_to_every_screen(standin: StandIn, tmp_
         await service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
         standin.inject(forbidden(), "sendChatAction", chat_id=12, times=None)
         health = await pressed(ann, "🩺 System Health", await opened(ann, MENU), "Measured at")
-        said = "⚠️ Running, but not delivered to Ben"
+        said = "⚠️ Not delivered to Ben"
         assert said in health.text
         assert said in (await opened(ann, MENU)).text
         await service.courier.alarm_loop.deliver()

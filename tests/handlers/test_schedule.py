@@ -160,7 +160,7 @@ async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: Hou
     path = ("Database Backup", "Settings", "Schedule", "Type it")
     await opened(house.ann, *path)
     await typed(house.ben, "5 5 * * *", "I don't know what to do with this")
-    await typed(house.ann, "/status", "the first backup is still to come")
+    await typed(house.ann, "/status", "⏳ No backup yet")
     await typed(house.ann, "5 5 * * *", "I don't know what to do with this")
     asked = await opened(house.ann, *path)
     await pressed(house.ann, "Cancel", asked)

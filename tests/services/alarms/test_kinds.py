@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.models import BackupState, Cause, Drill, DrillSource, HeldDatabase, Reason, RestorePoint, StoredVolume, Trigger
+from bot.models import (
+    NO_REASON,
+    BackupState,
+    Cause,
+    Drill,
+    DrillSource,
+    HeldDatabase,
+    Reason,
+    RestorePoint,
+    StoredVolume,
+    Trigger,
+)
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
 from tests.services.alarms.scene import HOUR, Scene, loud, texts_of
@@ -182,7 +193,7 @@ async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scen
     await scene.restart()
     assert await scene.alarmed() == []
     (retired,) = [each for each in (await scene.courier.manager.status()).databases if each.name == "users.db"]
-    assert (retired.trouble, retired.retired) == ("", True)
+    assert (retired.trouble, retired.retired) == (NO_REASON, True)
 
 
 async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_back(scene: Scene) -> None:

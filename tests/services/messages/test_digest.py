@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.errors import NothingToBackUpError
-from bot.models import BackupDay, BackupState, DeliveryState, MessageMode, Status, Trigger
+from bot.models import BackupDay, BackupState, DeliveryState, MessageMode, Trigger
 from bot.services.messages.digest import Digest
 from bot.services.messages.maintenance import day_bounds
 from bot.texts import digest as digest_texts
@@ -175,10 +176,10 @@ async def test_runs_that_did_not_take_place_are_told() -> None:
         asked.append(since)
         return (BackupDay(day=NOON.date(), runs=1, missed=6), BackupDay(day=NOON.date() + timedelta(days=1), missed=9))
 
-    async def nothing() -> Status:
+    async def nothing() -> Any:
         raise NotImplementedError
 
-    words = KeptTexts(status=nothing, days=days, timezone=ZoneInfo("Europe/Berlin"))
+    words = KeptTexts(status=nothing, days=days, timezone=ZoneInfo("Europe/Berlin"), left=nothing)
     day = Digest(day=NOON.date(), runs=(backup(1, NOON, a="a"),), received=frozenset(), is_over=True)
     assert "1 run, ❗️ <b>6 did not take place</b>" in await words.digest(day)
     assert asked == [day_bounds(NOON.date(), ZoneInfo("Europe/Berlin"))[0]]
