@@ -136,7 +136,7 @@ def build_service(
         supervision=supervision,
         announcer=announcer,
         local_files=local_files,
-        first=FirstBackup(courier=courier, planned=planned, notifier=notifier, bot=bot),
+        first=FirstBackup(courier=courier, planned=planned, notifier=notifier),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -13,9 +12,6 @@ from bot.services.delivery.notices import NoticeSender
 from bot.services.manager import Courier
 from bot.texts.first_backup import protected
 
-if TYPE_CHECKING:
-    from aiogram import Bot
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstBackup:
@@ -24,7 +20,6 @@ class FirstBackup:
     courier: Courier
     planned: PlannedRuns
     notifier: NoticeSender
-    bot: Bot
 
     async def make(self) -> None:
         """Back up at once where nothing was ever backed up, unless somebody paused, and tell the admins. Never raises.
@@ -51,13 +46,12 @@ class FirstBackup:
         courier, settings = self.courier, self.courier.settings
         status = await courier.manager.status()
         load = (await courier.timetable.effect_of(status.schedule)).load
-        username = (await self.bot.me()).username or ""
         html = protected(
-            status,
-            load,
-            settings.timezone,
-            kept=(settings.max_backup_count, settings.max_backup_age_days),
-            username=username,
+            status, load, settings.timezone, kept=(settings.max_backup_count, settings.max_backup_age_days)
         )
-        buttons = card_buttons(rarer=load is not None and load.is_much) if settings.receive else ()
+        buttons = (
+            card_buttons(rarer=load is not None and load.is_much, invited=any(one.invited for one in status.recipients))
+            if settings.receive
+            else ()
+        )
         await self.notifier.notify(html, loud=False, to=courier.people.admins, buttons=buttons)

@@ -43,6 +43,7 @@ _STATE_STYLE = {
 
 
 def _minute(moment: datetime, timezone: ZoneInfo) -> str:
+    """Return a time as a table has it: narrow, and in columns, so that 80 columns hold an archive's name too."""
     return f"{moment.astimezone(timezone):%Y-%m-%d} {clock_time(moment, timezone)}"
 
 
@@ -93,7 +94,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Remarks, o
             "\n".join(filter(None, remarks)),
         )
 
-    print_table((">id", "time", "state", ">dbs", ">size", "archive"), map(row, backups))
+    print_table((">id", "time", "state", ">dbs", ">packed", "archive"), map(row, backups))
     say(_times(timezone))
 
 
@@ -118,7 +119,7 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
             "\n".join(filter(None, (point.archive, shown))),
         ))  # fmt: skip
         above = held
-    print_table(("time", ">dbs", ">size", ">volumes", "archive"), rows)
+    print_table(("time", ">dbs", ">packed", ">volumes", "archive"), rows)
     say(_times(timezone))
 
 
@@ -136,7 +137,7 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
     if backup.proven:
         where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"
         say(f"{backup.archive_name}  {human_size(backup.archive_bytes)}  {where}")
-        say(f"sha256 {backup.archive_sha256}")
+        say(f"SHA-256 {backup.archive_sha256}")
         if backup.sealed:
             say(f"sealed for {backup.sealed}")
         if backup.same_as is not None:
@@ -147,9 +148,10 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
         warn("it is dated in the future: a wrong clock made it, and it counts as the oldest")
     if backup.fault:
         complain("damaged:" if backup.damaged else "gone:", in_full(backup.fault))
-    for what, said in (("error", why_failed(backup)), ("note", backup.note), ("retention", details.retention)):
+    for what, said in (("error", why_failed(backup)), ("note", backup.note), ("kept", details.retention)):
         if said:
             say(f"{what}: {said}")
+    _print_skipped(backup)
     ranked = sorted(backup.databases, key=lambda entry: entry.is_sound)  # what has something to say comes first
     if ranked:
         rows = (
@@ -186,7 +188,8 @@ def _print_earlier_checks(backup: Backup, timezone: ZoneInfo) -> None:
     for at, name in sorted(checked, key=lambda one: one[0]):
         earlier.setdefault(date_time(at, timezone), []).append(name)
     for when, which in earlier.items():
-        say(f"checked {when}, unchanged since: {plain_names(which, 2)}")
+        named = "all" if len(which) == len(backup.databases) else plain_names(which, 4)
+        say(f"{named} unchanged since the check of {when}")
 
 
 def _rows(entry: BackedUp) -> str:
@@ -198,18 +201,21 @@ def _rows(entry: BackedUp) -> str:
 
 
 def _print_remarks(backup: Backup) -> None:
-    """Print what backup_info.txt warns of, what could not be checked or breaks rules; and what was skipped."""
+    """Print what backup_info.txt warns of: what could not be checked or breaks rules."""
     for entry in backup.databases:
         if entry.verdict is not Verdict.OK:
             why = f": {one_line(entry.messages[0])}" if entry.messages else ""
             warn(f"{entry.name} could not be checked{why}")
         for remark in remarks(entry):
             warn(one_line(f"{entry.name}: {remark}"))
+
+
+def _print_skipped(backup: Backup) -> None:
     for record in backup.skipped:
-        complain("skipped", one_line(f"{record.name}: {in_full(record.why)}"))
+        complain("✗", one_line(f"{record.name} is not in it: {in_full(record.why)}"))
 
 
-_MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}
+_MARKS = {DeliveryState.SENT: "✓", DeliveryState.PARKED: "✗", DeliveryState.NOT_DUE: "-"}
 _DELIVERY_WORDS = {
     DeliveryState.PENDING: "not delivered yet",
     DeliveryState.SENDING: "not delivered yet",
@@ -240,6 +246,7 @@ def print_run(result: RunResult, names: Names, *, left_to_service: bool) -> None
         + (f", sealed for {backup.sealed}" if backup.sealed else "")
     )
     say(f"  {backup.archive_name}")
+    _print_skipped(backup)
     _print_remarks(backup)
     owed = sum(not delivery.state.settled for delivery in result.deliveries)
     if left_to_service and owed:

@@ -6,7 +6,7 @@ from collections import Counter
 from zoneinfo import ZoneInfo
 
 from bot.cli import output
-from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, RestoreResult
+from bot.models import DatabaseChange, InUse, RestoreAct, RestoreMethod, RestorePlan, RestoreResult
 from bot.texts import restore_plan, restoring
 from bot.texts.markup import one_line
 from bot.texts.measures import count, human_size, rows_in
@@ -20,7 +20,7 @@ _MANY = 10
 def print_plan(plan: RestorePlan, timezone: ZoneInfo, *, obstacles: bool = True) -> None:
     """Print what would change, database by database, and what is in the way unless an error will say so."""
     where = f"into {plan.folder}" if plan.folder else "in place"
-    output.tell(f"Restore {source_words(plan.source, timezone)} {where}")
+    output.tell(f"Restore {where} from {source_words(plan.source, timezone)}")
     quiet = [change for change in plan.changes if _is_plain(change)] if len(plan.changes) > _MANY else []
     for change in plan.changes:
         if change not in quiet:
@@ -36,6 +36,15 @@ def print_plan(plan: RestorePlan, timezone: ZoneInfo, *, obstacles: bool = True)
         output.warn(warning)
     for obstacle in plan.all_obstacles if obstacles else ():
         output.complain("in the way:", obstacle)
+
+
+def print_nothing_to_do(plan: RestorePlan, timezone: ZoneInfo) -> None:
+    """Print that every live database is already what would be restored."""
+    for warning in plan.all_warnings:
+        output.warn(warning)
+    are = f"{count(len(plan.changes), 'database')} {'is' if len(plan.changes) == 1 else 'are'}"
+    inside = "in " if plan.act is RestoreAct.RESTORE else ""
+    output.tell(f"Nothing to restore: {are} as {inside}{source_words(plan.source, timezone)}.")
 
 
 def _is_plain(change: DatabaseChange) -> bool:
@@ -76,7 +85,7 @@ def _print_change(change: DatabaseChange) -> None:
     if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
         output.say(f"  {change.in_use_means}")
     for lost in change.lost:
-        output.say("  ", output.Styled("red", f"{one_line(loss_words(lost))} will be lost"))
+        output.say("  ", output.Styled("red", f"{one_line(loss_words(lost))} will be gone"))
 
 
 def _count(rows: int | None) -> str:

@@ -20,7 +20,7 @@ from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.forget_buttons import Forget, LetGo, forget_row, gone_ids, key_of, retired_names
 from bot.handlers.picture_buttons import picture_buttons
 from bot.models import Action, Status
-from bot.services.schedule.timetable import tomorrow_at
+from bot.services.schedule.timetable import next_at
 from bot.services.status.verdict import concerns_of
 from bot.texts import answers
 from bot.texts import schedule as schedule_texts
@@ -131,7 +131,7 @@ async def pause_schedule(
 ) -> None:
     now = clock()
     if isinstance(callback_data, PauseTill):
-        until: datetime | None = tomorrow_at(callback_data.hour, now, timetable.timezone)
+        until: datetime | None = next_at(callback_data.hour, now, timetable.timezone)
     else:
         until = now + timedelta(hours=callback_data.hours) if callback_data.hours else None
     await timetable.pause(actor=press.actor, until=until, admin_id=press.admin_id)

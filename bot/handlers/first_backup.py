@@ -12,9 +12,11 @@ from aiogram.types import CallbackQuery
 
 from bot.handlers.dashboard import status_screen
 from bot.handlers.drawing.below import ErrorsBelow
+from bot.handlers.drawing.keyboards import Go, ScreenName
 from bot.handlers.drawing.screen import ButtonPress
 from bot.handlers.schedule_buttons import EXPRESSIONS, Every
 from bot.services.contracts.destination import NoticeButton
+from bot.texts.alarms import INVITE
 from bot.texts.first_backup import RARER, STATUS
 
 if TYPE_CHECKING:
@@ -48,7 +50,10 @@ async def propose_rarer(_: CallbackQuery, press: ButtonPress, schedule_screens: 
     await press.below().draw(await schedule_screens.proposal(EXPRESSIONS[Every.SIX_HOURS], press.admin_id))
 
 
-def card_buttons(*, rarer: bool) -> tuple[NoticeButton, ...]:
-    """Return the way to Backup Status, and with `rarer` to a schedule that brings less into the chats."""
-    status = NoticeButton(text=STATUS, data=OnCard(act=CardAct.STATUS).pack())
-    return (*((NoticeButton(text=RARER, data=OnCard(act=CardAct.RARER).pack()),) if rarer else ()), status)
+def card_buttons(*, rarer: bool, invited: bool) -> tuple[NoticeButton, ...]:
+    """Return the way to Backup Status, with `rarer` to a schedule that brings less into the chats, and with `invited`
+    to a message for who has to press Start.
+    """
+    offers = ((rarer, RARER, OnCard(act=CardAct.RARER)), (invited, INVITE, Go(place=ScreenName.INVITATION)))
+    shown = [NoticeButton(text=words, data=data.pack()) for wanted, words, data in offers if wanted]
+    return (*shown, NoticeButton(text=STATUS, data=OnCard(act=CardAct.STATUS).pack()))

@@ -13,9 +13,10 @@ from aiogram.types import CallbackQuery
 from bot.errors import CourierError
 from bot.handlers.concern_buttons import concern_row
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName
+from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName, button
 from bot.handlers.drawing.live import LiveView
 from bot.handlers.drawing.screen import ButtonPress, Screen
+from bot.handlers.schedule_buttons import Every, Preset
 from bot.models import Action
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside
@@ -24,6 +25,7 @@ from bot.services.status.verdict import measured_concerns
 from bot.texts import answers
 from bot.texts import examination as examination_texts
 from bot.texts import health as health_texts
+from bot.texts.first_backup import RARER
 from bot.texts.health import checking, drilling, too_slow
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ def build_health_router(patience: float = 0.5) -> Router:
                 await press.draw(Screen(too_slow(), keyboards.health([], drill=True)))
                 return
             mend = concern_row(measured_concerns(seen), seen.status, ScreenName.HEALTH, seen.recipients)
+            if seen.load is not None and seen.load.is_much:
+                mend.append(button(RARER, Preset(every=Every.SIX_HOURS)))
             buttons = keyboards.health(mend, drill=seen.status.latest_proven is not None)
             await press.draw(Screen(health_texts.health(seen, timezone), buttons), unchanged=answers.UP_TO_DATE)
 

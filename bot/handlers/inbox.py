@@ -253,7 +253,7 @@ def _buttons(found: UploadView) -> InlineKeyboardMarkup:
         restore,
         copy_button(COPY_SHA256, digest),
         list_again if found.listing is not None and found.phase not in MOVING else None,
-        _forget("🗑 Forget", found.id),
+        _forget("✖️ Drop it", found.id),
     )
 
 
@@ -265,7 +265,7 @@ def _points(upload_id: str, labels: Sequence[str], page: int, *, more: bool) -> 
         [button(label, does(InboxAction.POINT, number))] for number, label in enumerate(labels, start=page * PER_PAGE)
     ]
     pages = turn_pages(page, lambda number: does(InboxAction.PAGE, number), more=more)
-    return keyboard(*rows, pages, _forget("🗑 Close", upload_id))
+    return keyboard(*rows, pages, _forget("✖️ Close", upload_id))
 
 
 def _forget(label: str, upload_id: str) -> Row:

@@ -118,7 +118,7 @@ def log_buttons(level: LogLevel, page: int, *, more: bool) -> InlineKeyboardMark
     """Return the filters, the pages and the file."""
     names = {LogLevel.ALL: "All", LogLevel.TROUBLE: "⚠️ Trouble", LogLevel.ACTIONS: "👤 Actions"}
     *filters, people = (
-        button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
+        button(f"• {name}" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
     )
     return keyboard(
         filters,

@@ -97,12 +97,12 @@ def key_of(name: str) -> str:
 def my_messages(choice: MessageChoice) -> InlineKeyboardMarkup:
     """Return the three modes, the chosen one marked, and the ways to quiet hours and databases."""
     modes = [
-        button(f"• {BUTTONS[mode]} •" if choice.mode is mode else BUTTONS[mode], ChooseMode(mode=word))
+        button(f"• {BUTTONS[mode]}" if choice.mode is mode else BUTTONS[mode], ChooseMode(mode=word))
         for word, mode in MODES.items()
     ]
     return keyboard(
         *([each] for each in modes),
-        [button("🌙 Quiet hours", MyPage(page=Page.QUIET)), button("🗄 Databases", MyDatabases(page=0))],
+        [button("🌙 Quiet hours", MyPage(page=Page.QUIET)), button("🗄 My databases", MyDatabases(page=0))],
         back_row("Settings", SettingsButton(section=Section.ALL)),
     )
 
@@ -115,7 +115,9 @@ def quiet_hours(quiet: QuietHours | None) -> InlineKeyboardMarkup:
 
     alarms = quiet is not None and quiet.alarms
     presets = [
-        each for preset in PRESETS for each in hours_button(hours(preset), preset.start, preset.end, alarms=alarms)
+        each
+        for preset in PRESETS
+        for each in hours_button(_marked(preset, quiet), preset.start, preset.end, alarms=alarms)
     ]
     rows: list[Row] = [presets, [button("🕰 Other hours", MyPage(page=Page.START))]]
     if quiet is not None:
@@ -125,10 +127,17 @@ def quiet_hours(quiet: QuietHours | None) -> InlineKeyboardMarkup:
             + hours_button(f"Start +{STEP} min", start + STEP, end, alarms=alarms),
             hours_button(f"End −{STEP} min", start, end - STEP, alarms=alarms)
             + hours_button(f"End +{STEP} min", start, end + STEP, alarms=alarms),
-            hours_button("🔔 Let alarms sound" if alarms else "🔕 Silence alarms too", start, end, alarms=not alarms),
+            hours_button(
+                "🔔 Alarms with sound" if alarms else "🔕 Alarms without sound too", start, end, alarms=not alarms
+            ),
             [button("No quiet hours", NoQuiet())],
         ]
     return keyboard(*rows, _TO_MAIN)
+
+
+def _marked(preset: QuietHours, quiet: QuietHours | None) -> str:
+    chosen = quiet is not None and (quiet.start, quiet.end) == (preset.start, preset.end)
+    return f"• {hours(preset)}" if chosen else hours(preset)
 
 
 def start_hours() -> InlineKeyboardMarkup:

@@ -65,7 +65,7 @@ def restore_choice(choice: RestoreChoice, page: int) -> InlineKeyboardMarkup:
         ]
         for number, name in enumerate(names, start=page * CHOICES_PER_PAGE)
     ]
-    every = "None of them" if len(choice.chosen) == len(choice.names) else "All of them"
+    every = "Untick all" if len(choice.chosen) == len(choice.names) else "Tick all"
     back = of_backup(BackupAct.OPEN, choice.backup) if choice.backup is not None else None
     return keyboard(
         *boxes,
@@ -83,7 +83,7 @@ def preparing_restore() -> InlineKeyboardMarkup:
 
 def restore_plan(plan_id: str, act: RestoreAct) -> InlineKeyboardMarkup:
     """Return the red button under a plan."""
-    words = ACTS[act] if act is RestoreAct.RESTORE else f"{ACTS[act]} the restore"
+    words = f"{ACTS[act]}{'' if act is RestoreAct.RESTORE else ' the restore'}…"
     red = button(words, Restore(step=RestoreStep.ASK, source=plan_id), ButtonStyle.DANGER)
     return keyboard([red], [button("Cancel", Restore(step=RestoreStep.CANCEL, source=plan_id))])
 

@@ -58,10 +58,10 @@ class ScheduleScreens:
         text = words.schedule(status, await self.timetable.effect_of(status.schedule), self.timezone)
         return Screen(text, buttons.schedule(status.schedule, overridden=overridden))
 
-    async def proposal(self, expression: str, admin_id: int, *, typed: bool = False) -> Screen:
+    async def proposal(self, expression: str, admin_id: int) -> Screen:
         """Draw what an expression would mean, with the button that makes it so. Raises `ScheduleRefusedError`."""
         preview = await self.timetable.preview(expression)
-        text = words.proposal(preview, self.timetable.now(), self.timezone, typed=typed)
+        text = words.proposal(preview, self.timetable.now(), self.timezone)
         return Screen(text, buttons.confirm(self.proposals.issue(preview.expression, owner=admin_id)))
 
 
@@ -116,7 +116,7 @@ async def type_expression(
         return
     typed = (message.text or "").strip().strip("`'\"“”").strip()
     try:
-        screen = await schedule_screens.proposal(typed, person.id, typed=True)
+        screen = await schedule_screens.proposal(typed, person.id)
     except CourierError as error:
         questions.issue(Question(_KIND), under=person.id)
         screen = Screen(words.ask_again(error), buttons.cancel())

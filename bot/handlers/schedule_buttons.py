@@ -87,7 +87,7 @@ def schedule(followed: str, *, overridden: bool) -> InlineKeyboardMarkup:
         return button(f"• {words}" if EXPRESSIONS[every] == followed else words, Preset(every=every))
 
     return keyboard(
-        [preset("Every 15 min", Every.QUARTER), preset("Hourly", Every.HOUR), preset("Every 6 h", Every.SIX_HOURS)],
+        [preset("Every 15 min", Every.QUARTER), preset("Every hour", Every.HOUR), preset("Every 6 h", Every.SIX_HOURS)],
         [
             button("Daily …", Pick(pace=Recurrence.DAILY)),
             button("Weekly …", Pick(pace=Recurrence.WEEKLY)),
@@ -123,7 +123,7 @@ def minutes(picked: Pick) -> InlineKeyboardMarkup:
 
 def confirm(proposal_id: str) -> InlineKeyboardMarkup:
     """Return the second step of a change."""
-    yes = button("✅ Follow this schedule", Confirm(id=proposal_id), ButtonStyle.PRIMARY)
+    yes = button("✅ Use this schedule", Confirm(id=proposal_id), ButtonStyle.PRIMARY)
     return keyboard([yes], [button("Cancel", SettingsButton(section=Section.SCHEDULE))])
 
 

@@ -25,7 +25,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = {
     Action.NOTED: ("📝", "noted[: backup {backup}: {note}]"),
     Action.NOTE_REMOVED: ("📝", "removed the note[: backup {backup}]"),
     Action.DELETED: ("🗑", "deleted[: backup {backup}, {archive}]"),
-    Action.FORGOT: ("▫️", "forgot[: {database}]"),
+    Action.FORGOT: ("➖", "hid[: {database}]"),
     Action.ARCHIVES_FORGOTTEN: ("▫️", "no longer misses archives[: backups {backup}]"),
     Action.RESTORE_CONFIRMED: ("▫️", f"confirmed a restore{_FROM}"),
     Action.RESTORED: ("▫️", f"restored{_FROM}[ into {{folder}}]"),
@@ -36,7 +36,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = {
     Action.ARCHIVE_SENT: ("▫️", "sent an archive[: {archive}, SHA-256 {sha256}]"),
     Action.ARCHIVE_REFUSED: ("▫️", "sent an archive that was refused[: {archive}]"),
     Action.DRILL_STARTED: ("🧪", "started a test-restore"),
-    Action.PAUSED: ("⏸", "paused[: until {until}]"),
+    Action.PAUSED: ("⏸", "paused[ until {until}]"),
     Action.RESUMED: ("▶️", "resumed"),
     Action.SCHEDULE_CHANGED: ("🗓", f"changed the schedule{_CHANGED}"),
     Action.SCHEDULE_RESET: ("🗓", f"reset the schedule{_CHANGED}"),
@@ -62,10 +62,15 @@ ACTIONS: Mapping[Action, tuple[str, str]] = {
 
 def actions(entries: Sequence[AuditEntry], page: int, now: datetime, timezone: ZoneInfo) -> str:
     """Return a page of what admins did, newest first."""
-    heading = f"👤 <b>Actions</b>, page {page + 1}, newest first"
+    heading = f"📜 <b>Detailed Logs</b>: actions{of_pages(page)}"
     if not entries:
         return f"{heading}\n\nNothing here{'' if page else ' yet'}."
     return compose(heading, "", FittedList(tuple(action_line(entry, now, timezone) for entry in entries), len(entries)))
+
+
+def of_pages(page: int) -> str:
+    """Return which page of a log is shown; nothing for the newest."""
+    return f", page {page + 1}" if page else ""
 
 
 def action_line(entry: AuditEntry, now: datetime, timezone: ZoneInfo) -> str:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.errors import ArchiveError, CatalogueError
 from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, OutcomeCode, SkipReason
 from bot.texts import surroundings
-from bot.texts.losses import loss_line, losses_of
+from bot.texts.losses import loss_line, losses_of, shrinking
 from bot.texts.markup import person, plain_names, shortened
 from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
@@ -147,7 +147,7 @@ def _shrunken(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     lost = losses_of(alarm)
     more = f" and {alarm.number('more')} more" if alarm.number("more") else ""
     return AlarmWords(
-        title=f"{name} has shrunk",
+        title=f"{name} has {shrinking(lost)}",
         what=(f"{loss_line(lost)}{more}. " if lost else "It holds much less than before. ")
         + "Backups go on as usual; older ones still hold what is missing.",
         mend="If it was meant, say so. If not, restore it"

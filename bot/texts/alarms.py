@@ -54,11 +54,13 @@ def alarm(alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetim
     """Return the one message of an open alarm; with `quiet_until` its reader wants no reminder before."""
     words = words_of(alarm, now, timezone)
     lasting = (now - alarm.began_at).total_seconds()
-    since = f"Since {_at(alarm.began_at, now, timezone)}" + (f", for {duration(lasting)} now" if lasting > 60 else "")
+    since = f"Since {_since(alarm.began_at, now, timezone)}" + (
+        f", for {duration(lasting)} now" if lasting > 60 else ""
+    )
     if quiet_until is not None:
         again = f" · 🔕 muted until {_at(quiet_until, now, timezone)}"
     else:
-        again = f" · reminder every {duration(reminder.total_seconds())} until solved" if reminder else ""
+        again = f" · repeated every {duration(reminder.total_seconds())}" if reminder else ""
     return compose(
         f"{icon(alarm)} <b>{text(words.title, 120)}</b>",
         text(words.what, 1800),
@@ -140,6 +142,13 @@ def _span(alarm: Alarm, timezone: ZoneInfo) -> str:
     ended = alarm.ended_at or alarm.began_at
     began = moment(alarm.began_at, ended, timezone)
     return f"{instant(alarm.began_at, began)} to {_at(ended, ended, timezone)}"
+
+
+def _since(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    """Return a moment as it follows "since": `22:15 today`, `28 Nov, 22:15`."""
+    shown = moment(then, now, timezone)
+    day, _, clock = shown.partition(" ")
+    return instant(then, f"{clock} {day}" if day.isalpha() else shown)
 
 
 def _at(then: datetime, now: datetime, timezone: ZoneInfo) -> str:

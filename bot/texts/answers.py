@@ -28,7 +28,7 @@ PINNED_IS_KEPT = "It is pinned. Unpin it first."
 ONLY_PRIVATE = "Please use the private chat with me."
 UNKNOWN_MESSAGE = "I don't know what to do with this. /admin opens the menu."
 MENU_IS_PRIVATE = "🔒 The menu lives in our private chat."
-FORGOTTEN = "Forgotten. Their backups stay; what is found again is backed up as before."
+FORGOTTEN = "Hidden. Their backups stay; what is found again is backed up as before."
 NOT_MISSED = "Done: they are missed here no longer. What lies in chats and stores stays there."
 ANOTHER_BY_NOW = "That has changed meanwhile: look again."
 LOG_ON_ITS_WAY = "The log file is on its way."
@@ -36,8 +36,8 @@ NOT_NOW = "Something went wrong: please look again."
 
 # HTML.
 ASK_PAUSE = (
-    "⏸ <b>Pause scheduled backups?</b>\nManual Backup still works meanwhile. With a time set, backups go on by"
-    " themselves, and one that was missed is made up at once."
+    "⏸ <b>Pause scheduled backups?</b>\nManual Backup still works. At the end of the pause backups go on, a missed"
+    " one at once."
 )
 RUN_ENDED = "⏹ <b>The run has ended.</b>\nIts result is in the history."
 

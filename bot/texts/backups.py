@@ -13,7 +13,7 @@ from bot.models import (
     BackedUp,
     Backup,
     BackupState,
-    CheckMethod,
+    Cause,
     Delivery,
     DeliveryState,
     Loss,
@@ -25,9 +25,8 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.sealing.keys import BY_PASSPHRASE
-from bot.texts.losses import loss_line
-from bot.texts.markup import FittedList, by_name, name, names, text
+from bot.texts.losses import loss_line, shrinking
+from bot.texts.markup import FittedList, by_name, name, names, sentence, text
 from bot.texts.measures import count, duration, human_size
 from bot.texts.skips import full_disk, skip_words
 from bot.words.causes import in_full
@@ -76,9 +75,7 @@ def contents(backup: Backup) -> str:
 def checked_contents(backup: Backup) -> str:
     """Return the same, and that all of it is checked; what is not is among the remarks."""
     unchecked = any(database.verdict is not Verdict.OK for database in backup.databases)
-    number = len(backup.databases)
-    every = "all" if not backup.skipped else f"all {number}" if number > 1 else "it is"
-    return contents(backup) + ("" if unchecked or not backup.databases else f", {every} checked")
+    return contents(backup) + ("" if unchecked or not backup.databases else ", checked")
 
 
 def database_line(database: BackedUp, losses: Sequence[Loss] = ()) -> str:
@@ -87,7 +84,7 @@ def database_line(database: BackedUp, losses: Sequence[Loss] = ()) -> str:
     line = f"{'⚠️' if remarked else VERDICT_ICONS[database.verdict]} <code>{name(database.name)}</code>"
     line += f" · {human_size(database.bytes)}"
     if losses:
-        line += f" · has shrunk: {text(loss_line(losses), 120)}"
+        line += f" · has {shrinking(losses)}: {text(loss_line(losses), 120)}"
     if database.verdict is not Verdict.OK:
         why = f": {text(database.messages[0], 80)}" if database.messages else ""
         line += f" · {database.verdict}{why}"
@@ -128,6 +125,8 @@ def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int
 
 def _why_skipped(record: SkippedRecord) -> str:
     """Return what befell a database, as plain text; of a damaged one in plain words, and then in SQLite's."""
+    if record.why.code == Cause.MISSING and "target" not in dict(record.why.facts):
+        return "the file is missing"
     said = "" if record.why.code == OTHER else next((value for fact, value in record.why.facts if fact == "said"), "")
     return f"the file is damaged ({said})" if said and record.reason is SkipReason.DAMAGED else in_full(record.why)
 
@@ -155,29 +154,6 @@ def _cause(state: str, befallen: Sequence[SkippedRecord]) -> str:
     if figures:
         return f"{whom}: not enough disk space, {figures}"
     return f"{whom} {'is' if len(befallen) == 1 else 'are'} {state}"
-
-
-def check_verdict(backup: Backup) -> str:
-    """Say in one line how a backup was proven."""
-    unchecked = sum(database.verdict is Verdict.UNCHECKED for database in backup.databases)
-    full = all(database.method is CheckMethod.FULL for database in backup.databases)
-    if unchecked:
-        return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was read back and compared"
-    same = sum(database.checked_at is not None for database in backup.databases)
-    number = len(backup.databases)
-    every = "all databases are" if not backup.skipped else f"all {number} are" if number > 1 else "it is"
-    which = f"{same} of {number} databases are" if same < number else every
-    earlier = f" ({which} unchanged since an earlier one)" if same else ""
-    return f"🔎 {'Integrity' if full else 'Quick'} check{earlier}, archive read back and compared"
-
-
-def seal_line(backup: Backup) -> str | None:
-    """Say for whom a backup is sealed; None where it is not."""
-    if not backup.sealed:
-        return None
-    if backup.sealed == BY_PASSPHRASE:
-        return "🔒 Sealed: opens only with its passphrase"
-    return f"🔒 Sealed: opens only with your key (fingerprint <code>{text(backup.sealed, 120)}</code>)"
 
 
 def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:
@@ -261,11 +237,11 @@ def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, s
         case DeliveryState.NOT_DUE:
             return f"🔕 {person}: not sent, {text(reason or 'not due', 160)}"
         case DeliveryState.PARKED:
-            return f"🚫 {trouble_of(person, reason or 'can not be reached')}"
+            return f"🚫 {trouble_of(sentence(person), reason or 'can not be reached')}"
         case DeliveryState.PENDING:
             wait = (delivery.next_try_at - now).total_seconds() if delivery.next_try_at else 0
             again = f"; next try in {duration(wait)}" if wait > 1 else ""
-            return f"⏳ {trouble_of(person, reason or 'waiting')}{again}"
+            return f"⏳ {trouble_of(sentence(person), reason or 'waiting')}{again}"
 
 
 def unchanged_line(backup: Backup) -> str | None:

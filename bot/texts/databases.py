@@ -10,7 +10,7 @@ from bot.models import Alarm, AlarmKind, Backup, Condition, DatabaseStatus, Skip
 from bot.services.status.verdict import ConcernKind, DatabaseStanding, concerns_of, database_condition, standing
 from bot.texts.alarm_words import words_of
 from bot.texts.alarms import RESTORE
-from bot.texts.losses import loss_line, losses_of
+from bot.texts.losses import loss_line, losses_of, shrinking_of
 from bot.texts.markup import FittedList, compose, name, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, rows_in
 from bot.texts.skips import cause_of, full_disk, skip_words
@@ -20,9 +20,9 @@ from bot.words.causes import in_full
 _FEW = 6
 """Up to so many good databases are named on Backup Status; more are a number."""
 
-_TAKEN_OUT = "taken out of DATABASES, so not backed up any more; older backups stay"
+_TAKEN_OUT = "no longer in the settings; backups stay"
 
-_OTHER_ICONS = {DatabaseStanding.NEW: "▫️", DatabaseStanding.RETIRED: "▪️"}
+_OTHER_ICONS = {DatabaseStanding.NEW: "▫️", DatabaseStanding.RETIRED: "➖"}
 
 
 def icon(database: DatabaseStatus, status: Status) -> str:
@@ -41,7 +41,7 @@ def why(database: DatabaseStatus, status: Status) -> str:
             known = reason is not None and reason is not SkipReason.FAILED
             return cause_of([reason]) if reason is not None and known else in_full(database.trouble).rstrip(".")
         case DatabaseStanding.SHRUNKEN:
-            return "has shrunk"
+            return f"has {shrinking_of(status.alarms, {database.name})}"
         case DatabaseStanding.OLD:
             return "backup too old"
         case DatabaseStanding.UNCHECKED:
@@ -60,10 +60,10 @@ def summary(status: Status) -> FittedList:
         mark = icon(some[0], status)
         if place is DatabaseStanding.TROUBLE and len(some) == 1:
             last = some[0].last
-            known = f"last backed up {age(last.started_at, status.now)}" if last else "never backed up"
+            known = f"last backup {age(last.started_at, status.now)}" if last else "never backed up"
             lines.append(f"{mark} {_named(some)}: {text(cause, 140)} · {known}")
         elif place is DatabaseStanding.SHRUNKEN:
-            lines += [f"{mark} {_named([one])} has shrunk: {_loss(one, status)}" for one in some]
+            lines += [f"{mark} {_named([one])} {why(one, status)}: {_loss(one, status)}" for one in some]
         elif place is DatabaseStanding.GOOD and len(some) <= _FEW:
             lines += [f"{mark} {_named([one])}{_size(one)}" for one in some]
         elif place is DatabaseStanding.GOOD:
@@ -75,7 +75,7 @@ def summary(status: Status) -> FittedList:
                 lack = full_disk([record.why.facts for record in status.latest.skipped])
                 shared = ", ".join(filter(None, (shared, lack)))
             said = {DatabaseStanding.NEW: _never(status), DatabaseStanding.RETIRED: _TAKEN_OUT}.get(place, shared)
-            lines.append(f"{mark} {_named(some)}: {text(said, 140)}")
+            lines.append(f"{mark} {_named(some, status)}: {text(said, 140)}")
     return FittedList(tuple(lines), 12)
 
 
@@ -92,9 +92,11 @@ def _loss(database: DatabaseStatus, status: Status) -> str:
     return text(loss_line(losses_of(alarm) if alarm is not None else ()), 160)
 
 
-def _named(alike: Sequence[DatabaseStatus]) -> str:
+def _named(alike: Sequence[DatabaseStatus], status: Status | None = None) -> str:
     if len(alike) == 1:
         return f"<code>{name(alike[0].name)}</code>"
+    if status is not None and not alike[0].retired and len(alike) == sum(not one.retired for one in status.databases):
+        return f"All {len(alike)} databases"
     return f"{count(len(alike), 'database')} ({text(plain_names([one.name for one in alike], 2), 100)})"
 
 
@@ -114,7 +116,7 @@ def databases(status: Status, timezone: ZoneInfo) -> str:
     old = status.latest_proven if all_too_old(status) else None
     if old is not None:
         mark = CONDITION_ICONS[database_condition(here[0], status)]
-        state = f"{mark} {count(len(here), 'database')}, last backed up {age(old.started_at, status.now)}: too old"
+        state = f"{mark} {count(len(here), 'database')}, last backup {age(old.started_at, status.now)}: too old"
     elif places == {DatabaseStanding.NEW}:
         state = f"{'🚨' if status.none_left else '⏳'} {count(len(here), 'database')}, {_never(status)}"
     else:
@@ -122,7 +124,7 @@ def databases(status: Status, timezone: ZoneInfo) -> str:
         state = f"{mark} {sentence(said)}"
     full = {one.skipped for one in here} == {SkipReason.NO_SPACE}
     mend = f"💡 {skip_words(SkipReason.NO_SPACE).mend}" if full else stale_line(status) if old is not None else None
-    press = f"Press one to see its backups{'' if full else ', or to restore it'}."
+    press = "Last backup of each; press one to see more."
     head = headline(status, timezone) if status.is_paused or _is_elsewhere(status) else None
     return compose("🗄 <b>Databases</b>", head, state, mend, press if status.latest_proven is not None else None)
 
@@ -152,8 +154,9 @@ def backed_up(status: Status) -> tuple[str, str]:
         return mark, ("none" if len(here) > 1 else "not") + f" backed up{older}"
     number = f"{held} of {len(here)} " if held < len(here) else f"all {held} " if held > 1 else ""
     said = f"{number}backed up and checked"
+    lost = shrinking_of(status.alarms, some)
     tails = {
-        DatabaseStanding.SHRUNKEN: f", but {names(some, 2)} {'has' if len(some) == 1 else 'have'} shrunk",
+        DatabaseStanding.SHRUNKEN: f", but {names(some, 2)} {'has' if len(some) == 1 else 'have'} {lost}",
         DatabaseStanding.GOOD: "",
     }
     return mark, said + tails.get(worst, f", not {names(some, 2)}")
@@ -164,9 +167,10 @@ def database_label(database: DatabaseStatus, status: Status) -> str:
     last = age(database.last.started_at, status.now) if database.last is not None else _none(status)
     mark, cause = icon(database, status), why(database, status)
     if standing(database, status) in (DatabaseStanding.TROUBLE, DatabaseStanding.SHRUNKEN):
-        cause = cause.removeprefix("the file is ")
-        known = f"last backup {last}" if database.last is not None else last
-        return f"{mark} {shortened(database.name, 30)} · {shortened(cause, 30)} · {known}"
+        cause = cause.removeprefix("the file is ").removeprefix("has ")
+        return f"{mark} {shortened(database.name, 30)} · {shortened(cause, 30)} · {last}"
+    if database.retired:
+        return f"{mark} {shortened(database.name, 30)} · no longer backed up"
     size = f"{human_size(database.bytes)} · " if database.bytes is not None else ""
     return f"{mark} {shortened(database.name, 30)} · {size}{last}"
 
@@ -207,9 +211,9 @@ def _state(database: DatabaseStatus, status: Status) -> str:
         case DatabaseStanding.TROUBLE:
             return f"Not backed up: {cause}"
         case DatabaseStanding.SHRUNKEN:
-            return f"Has shrunk: {_loss(database, status)}"
+            return f"{sentence(cause)}: {_loss(database, status)}"
         case DatabaseStanding.OLD:
-            return f"Last backed up {age(database.last.started_at, status.now)}: too old" if database.last else cause
+            return f"Last backup {age(database.last.started_at, status.now)}: too old" if database.last else cause
         case DatabaseStanding.UNCHECKED:
             return "Backed up, but it could not be checked"
         case DatabaseStanding.NEW:

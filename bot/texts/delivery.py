@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from bot.clock import date_time, zone_name
+from bot.clock import date_time
 from bot.models import Backup, Volume
-from bot.texts.backups import check_verdict, checked_contents, remarked_lines, seal_line, skipped_causes
+from bot.texts.backups import checked_contents, remarked_lines, skipped_causes
 from bot.texts.markup import CAPTION_LIMIT, compose, name, names, signed
 from bot.texts.measures import count, instant
+from bot.texts.proof import check_verdict, seal_line
 
 RESTORE = "♻️ Restore"
 DETAILS = "🔍 Details"
@@ -38,27 +40,36 @@ def caption(
     same. Where there are several servers, it begins with the name of this one.
     """
     if volume.number > 1:
-        return signed(server, f"🧩 <b>{volume.number}/{volume.total}</b>")
+        return signed(server, f"🧩 {_volume(volume)} of backup {backup.id} · {_when(backup, timezone)}")
     whole, backup = backup, _followed(backup, followed)
     others = len(whole.databases) + len(whole.skipped) - len(backup.databases) - len(backup.skipped)
     remarked = remarked_lines(backup, most=6)
     icon = "⚠️" if remarked.lines or backup.skipped else "✅"
-    what = "Incomplete backup" if whole.skipped else "Backup"
-    when = instant(backup.started_at, f"{date_time(backup.started_at, timezone)} {zone_name(timezone)}")
+    what = f"Backup {whole.id}{' · incomplete' if whole.skipped else ''}"
     return compose(
-        signed(server, f"{icon} <b>{what} of {when}</b>"),
+        signed(server, f"{icon} <b>{what} · {_when(backup, timezone)}</b>"),
         f"{checked_contents(whole)}{', 🔒 sealed' if backup.sealed else ''}",
-        _names(backup, others),
-        f"🧩 {volume.total} files, this is 1/{volume.total}" if volume.total > 1 else None,
         skipped_causes(backup.skipped, most=6),
         remarked,
-        *(_folded(backup, volume) if in_full else ()),
+        _names(backup, others),
+        f"🧩 {_volume(volume)}" if volume.total > 1 else None,
+        *(_folded(backup, volume, timezone) if in_full else ()),
         limit=CAPTION_LIMIT,
     )
 
 
+def _when(backup: Backup, timezone: ZoneInfo) -> str:
+    """Return when a backup was made, with the hour that the file's name has: `13 Jul 2026, 14:00 (12:00 UTC)`."""
+    local, utc = date_time(backup.started_at, timezone), f"{backup.started_at.astimezone(UTC):%H:%M}"
+    return instant(backup.started_at, f"{local} UTC" if local.endswith(utc) else f"{local} ({utc} UTC)")
+
+
+def _volume(volume: Volume) -> str:
+    return f"Volume {volume.number} of {volume.total}"
+
+
 def _names(backup: Backup, others: int) -> str | None:
-    """Return the names; where there is something to say of some, they follow, and the others have their mark here."""
+    """Return the names; where something is said of some above them, the others have their mark here."""
     shrunken = {loss.database for loss in backup.shrunken}
     sound = [one.name for one in backup.databases if one.is_sound and one.name not in shrunken]
     mark = "✅ " if sound and (backup.skipped or len(sound) < len(backup.databases)) else ""
@@ -66,12 +77,12 @@ def _names(backup: Backup, others: int) -> str | None:
     return mark + " and ".join(filter(None, (names(sound, 6), more))) or None
 
 
-def _folded(backup: Backup, volume: Volume) -> tuple[str, ...]:
+def _folded(backup: Backup, volume: Volume, timezone: ZoneInfo) -> tuple[str, ...]:
     seal = seal_line(backup)
     return (
-        f"<blockquote expandable>{check_verdict(backup)}",
+        f"<blockquote expandable>{check_verdict(backup, timezone)}",
         *([seal] if seal else []),
-        f"SHA-256 <code>{backup.archive_sha256[:16]}</code>… of the whole archive",
+        f"SHA-256 <code>{backup.archive_sha256}</code>",
         f"{_restore_hint(volume, sealed=bool(backup.sealed))}</blockquote>",
     )
 
@@ -88,7 +99,7 @@ def _followed(backup: Backup, names: frozenset[str] | None) -> Backup:
 
 def _restore_hint(volume: Volume, *, sealed: bool) -> str:
     archive = name(volume.archive.name, 60)
-    files = "both files" if volume.total == 2 else f"all {volume.total} files"
+    files = "both volumes" if volume.total == 2 else f"all {volume.total} volumes"
     join = f"put {files} into one folder, <code>cat {archive}.* &gt; {archive}</code>"
     if sealed:
         opened = f"<code>age -d -o backup.zip {archive}</code> with the key of your recovery sheet"

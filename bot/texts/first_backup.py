@@ -7,17 +7,16 @@ from zoneinfo import ZoneInfo
 from bot.models import ChatLoad, Status
 from bot.texts.backups import checked_contents, database_lines, delivered_to, names_of, skipped_causes
 from bot.texts.load import much
-from bot.texts.markup import FittedList, compose, name, sentence, text
+from bot.texts.markup import compose, sentence, text
 from bot.texts.measures import count, next_run
 from bot.texts.schedule_words import in_words
+from bot.texts.status import unreached_lines
 
 RARER = "🗓 Every 6 h"
 STATUS = "📊 Backup Status"
 
 
-def protected(
-    status: Status, load: ChatLoad | None, timezone: ZoneInfo, *, kept: tuple[int, int], username: str
-) -> str:
+def protected(status: Status, load: ChatLoad | None, timezone: ZoneInfo, *, kept: tuple[int, int]) -> str:
     """Return the card. `kept` is how many archives stay on the disk, and for how many days."""
     made, now = status.latest_proven, status.now
     if made is None:
@@ -34,17 +33,5 @@ def protected(
         f"⏭ Next {next_run(status.next_run_at, now, timezone)}{planned}" if status.next_run_at else None,
         f"🗄 Kept on the server for {count(kept[1], 'day')}, at most {kept[0]}",
         much(load),
-        _invitation(status, username),
+        unreached_lines(status, most=3),
     )
-
-
-def _invitation(status: Status, username: str) -> FittedList:
-    """Ask for those who have yet to press Start: the bot can't write to them before."""
-    waiting = [one for one in status.recipients if one.invited]
-    link = f": https://t.me/{username}" if username else ""
-    lines = (
-        f"👋 {name(one.name, 32) or sentence(one.recipient.called)} has yet to open the bot and press Start."
-        f" Forward them this{link}"
-        for one in waiting
-    )
-    return FittedList(tuple(lines), 3)

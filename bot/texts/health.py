@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from bot.clock import date_time, zone_name
+from bot.clock import clock_time, date_time, zone_name
 from bot.models import AlarmKind, BackupState, Condition, Drill, Health, Reachability, Recipient, ServiceState, Status
 from bot.services.status.verdict import (
     SLOW,
@@ -21,7 +21,7 @@ from bot.texts.backups import names_of, trouble_of, who
 from bot.texts.databases import backed_up
 from bot.texts.load import much
 from bot.texts.lost import lost_lines
-from bot.texts.markup import FittedList, by_name, compose, text
+from bot.texts.markup import FittedList, by_name, compose, sentence, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.schedule_words import in_words
@@ -52,12 +52,12 @@ def health(health: Health, timezone: ZoneInfo) -> str:
         _telegram(health),
         _recipients(health.recipients, invited),
         FittedList(tuple(_recipient_line(one, called, invited) for one in lost), 10),
-        much(health.load, offer="Every 6 h instead? ⚙️ Settings → Schedule"),
+        much(health.load),
         cut_off_lines(status),
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         alarms_line(status, timezone),
         "",
-        f"<i>Measured at {now.astimezone(timezone):%H:%M:%S} {zone_name(timezone)}</i>",
+        f"<i>As of {clock_time(now, timezone)} ({zone_name(timezone)})</i>",
     )
 
 
@@ -126,10 +126,11 @@ def _databases(status: Status) -> str | None:
 def _restore(health: Health) -> str:
     """Return the newest test-restore."""
     drill = health.status.last_drill
-    line = "▫️ Test-restore: none yet" if drill is None else drill_line(health.status) or ""
+    none = "▫️ Not test-restored yet" if health.drills_planned else "▫️ Never test-restored"
+    line = none if drill is None else drill_line(health.status) or ""
     if health.drill_trouble:
         return f"{line}\n⚠️ The newest test-restore could not be made: {text(health.drill_trouble, 200)}"
-    return line if health.drills_planned else f"{line}, none planned"
+    return line if health.drills_planned or drill is None else f"{line}, none planned"
 
 
 def drilling() -> str:
@@ -173,7 +174,7 @@ def _telegram(health: Health) -> str:
 def _recipients(recipients: Sequence[Reachability], invited: Collection[Recipient]) -> str:
     reached = sum(not one.trouble for one in recipients)
     if reached == len(recipients):
-        return f"✅ Recipients: {'all ' if reached > 1 else ''}{reached} reachable"
+        return f"✅ Recipients: {'both' if reached == 2 else f'all {reached}' if reached > 2 else reached} reachable"
     lost = [one for one in recipients if one.trouble and one.recipient not in invited]
     return f"{'⚠️' if lost else '⏳'} Recipients: {reached} of {len(recipients)} reachable"
 
@@ -181,7 +182,7 @@ def _recipients(recipients: Sequence[Reachability], invited: Collection[Recipien
 def _recipient_line(one: Reachability, called: Mapping[Recipient, str], invited: Collection[Recipient]) -> str:
     person = who(one.recipient, called)
     if one.recipient in invited:
-        return f"👋 {person} has yet to open the bot and press Start"
+        return f"👋 {sentence(person)} must open the bot and press Start"
     if one.trouble:
-        return f"🚫 {trouble_of(person, reason_words(one.trouble))}"
+        return f"🚫 {sentence(trouble_of(person, reason_words(one.trouble)))}"
     return f"▫️ {person}: {text(reason_words(one.unchecked), 140)}"

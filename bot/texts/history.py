@@ -15,7 +15,6 @@ from bot.texts.backups import (
     STATE_WORDS,
     asked_by,
     backup_icon,
-    check_verdict,
     checked_contents,
     contents,
     database_lines,
@@ -23,7 +22,6 @@ from bot.texts.backups import (
     delivery_line,
     failed_words,
     in_some_chat,
-    seal_line,
     skipped_lines,
     state_words,
     unchanged_line,
@@ -31,6 +29,7 @@ from bot.texts.backups import (
 from bot.texts.markup import FittedList, compose, folded, name, sentence, text
 from bot.texts.markup import names as fitted_names
 from bot.texts.measures import count, human_size, local_day, moment
+from bot.texts.proof import check_verdict, seal_line
 from bot.texts.restore_points import drill_lines
 from bot.words.causes import in_full
 from bot.words.failures import UNOPENED
@@ -57,7 +56,7 @@ def history(page: BackupPage, timezone: ZoneInfo) -> str:
 
 def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule: bool = False) -> str:
     """Return the button of one backup, as plain text."""
-    held = f"{count(len(backup.databases), 'database')}, {human_size(backup.archive_bytes)}"
+    held = f"{count(len(backup.databases), 'database')}, {human_size(backup.archive_bytes)} packed"
     what = held if backup.proven else STATE_WORDS[backup.state]
     what = "not opened" if backup.unopened else what
     marks = "".join(_marks(backup, by_rule=by_rule))
@@ -66,7 +65,7 @@ def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule:
 
 _MEANINGS = {
     STATE_ICONS[BackupState.STORED]: "stored, not sent",
-    STATE_ICONS[BackupState.PARTIAL]: "incomplete, shrunken, or not delivered to all",
+    STATE_ICONS[BackupState.PARTIAL]: "incomplete, lost rows, or not delivered to all",
     STATE_ICONS[BackupState.FAILED]: "failed",
     STATE_ICONS[BackupState.INTERRUPTED]: "interrupted",
     "📌": "pinned",
@@ -108,10 +107,11 @@ def details(
     """
     backup = details.backup
     pinned = " · 📌 pinned" if backup.pinned else ""
-    state = state_words(backup, details.deliveries, names)
+    # That it is delivered is told below, with to whom.
+    state = "" if backup.state is BackupState.DELIVERED else f" · {state_words(backup, details.deliveries, names)}"
     telling = [one for one in details.deliveries if not one.received or any(v.deleted_at for v in one.volumes)]
     return compose(
-        f"{backup_icon(backup)} <b>Backup {backup.id}</b> · {state}{pinned}",
+        f"{backup_icon(backup)} <b>Backup {backup.id}</b>{state}{pinned}",
         f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}",
         _AHEAD if is_ahead(backup.started_at, now) else None,
         UNOPENED if backup.unopened else text(failed_words(backup), 800) if not backup.proven else None,
@@ -126,7 +126,7 @@ def details(
         FittedList(tuple(delivery_line(delivery, now, names) for delivery in telling), 8),
         FittedList(drill_lines(details.drills[:1], timezone), 1),
         _retention(details, now, timezone) if backup.proven else None,
-        _archive(details) if backup.proven else None,
+        _archive(details, timezone) if backup.proven else None,
     )
 
 
@@ -146,16 +146,15 @@ def _held(backup: Backup) -> tuple[str, ...]:
     return (checked_contents(backup), *filter(None, (seal_line(backup), unchanged_line(backup))))
 
 
-def _archive(details: BackupDetails) -> str:
-    """Return what programs and people at a terminal need: the file and its digest."""
+def _archive(details: BackupDetails, timezone: ZoneInfo) -> str:
+    """Return what programs and people at a terminal need: how it was proven, the file and its digest."""
     backup = details.backup
     volumes = f" in {details.volumes} volumes" if details.volumes > 1 else ""
     return folded(
-        check_verdict(backup),
-        f"<code>{name(backup.archive_name, 60)}</code>{volumes}",
+        check_verdict(backup, timezone),
+        f"<code>{name(backup.archive_name, 60)}</code> (UTC){volumes}",
         f"SHA-256 <code>{backup.archive_sha256}</code>",
         *([f"On the server: <code>{name(command, 120)}</code>"] if (command := restore_command(details)) else []),
-        "The file's name has its time in UTC.",
     )
 
 
@@ -182,7 +181,13 @@ def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str
     until = details.backup.keep_until
     if until is not None and details.backup.kept_for_now(now) and not details.backup.pinned:
         return f"🛟 Kept until {local_day(until, timezone)}. 📌 Pin keeps it for good."
-    return f"🗄 Kept: {text(details.retention, 250)}" if details.retention else "🗄 On the server's disk."
+    return _kept(details.retention)
+
+
+def _kept(why: str) -> str:
+    if not why:
+        return "🗄 On the server's disk."
+    return f"🗄 Kept: {'it is ' if why.startswith(('the ', 'a ')) else ''}{text(why, 250)}"
 
 
 def confirm_delete(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:

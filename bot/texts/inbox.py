@@ -23,7 +23,7 @@ from bot.texts.markup import FittedList, compose, hint, name, text
 from bot.texts.measures import bar, count, duration, human_size, moment, percent_bar, rows_in
 
 GONE = "What you sent is no longer here. Please send it again."
-FORGOTTEN = "Forgotten."
+FORGOTTEN = "Dropped."
 FETCHING = "On its way from Telegram."
 SEALED_HINT = (
     "Open it with the age tool and your key: age -d -i KEY FILE.zip.age > FILE.zip. Then send the FILE.zip here."
@@ -66,7 +66,7 @@ def gone(reason: UploadEnd | None = None) -> str:
 
 
 _GONE = {
-    UploadEnd.FORGOTTEN: "🗑 Forgotten: nothing of what you sent is kept here.",
+    UploadEnd.FORGOTTEN: "✖️ Dropped: nothing of what you sent is kept here.",
     UploadEnd.EXPIRED: "⌛ Nobody came back for it: what you sent here is removed. Send it again if you need it.",
     UploadEnd.REPLACED: "⏭ What you sent later took its place: this one is removed. Send it again if you need it.",
     UploadEnd.STOPPED: "⏹ The service was stopped: what you sent here is removed. Send it again when it is back.",
@@ -190,14 +190,14 @@ def _instead(upload: UploadView, now: datetime, timezone: ZoneInfo) -> tuple[str
 def _ready(upload: UploadView, found: UploadContents, now: datetime, timezone: ZoneInfo) -> str:
     volumes = f" in {found.volumes} volumes" if found.volumes > 1 else ""
     other = "📦 <b>A database file</b>" if found.bare else "📦 <b>An archive with databases</b>"
-    headline = "📦 <b>A backup, whole and sound</b>" if found.proven else other
+    headline = "📦 <b>A backup, intact</b>" if found.proven else other
     if found.ours and not found.proven:
         headline = "📦 <b>A backup that somebody changed: see ⚠️</b>"
     return compose(
         headline,
         f"{_called(upload)} · {human_size(found.bytes)}{volumes}",
-        f"🕒 {date_time(found.made_at, timezone)}" if found.made_at else "🕒 It does not say when it was made.",
-        f"🖥 Made on <code>{name(found.host)}</code>" if found.host else None,
+        _made(found, timezone) if found.backup is None else None,
+        f"🖥 From <code>{name(found.host)}</code>" if found.host else None,
         _identity(found, now, timezone),
         "",
         FittedList(tuple(_database(one) for one in found.databases), 15),
@@ -205,7 +205,6 @@ def _ready(upload: UploadView, found: UploadContents, now: datetime, timezone: Z
         skipped_lines(found.skipped, detail=100, most=5),
         FittedList(tuple(f"⚠️ {text(warning, 300)}" for warning in found.warnings), 5),
         _proof(found),
-        f"SHA-256 <code>{found.sha256[:16]}</code>…",
         *_left_out(upload),
     )
 
@@ -214,16 +213,20 @@ def _proof(found: UploadContents) -> str | None:
     if not found.proven:
         return None
     unchecked = sum(database.verdict is Verdict.UNCHECKED for database in found.databases)
-    checked = f"⚠️ {count(unchecked, 'database')} could not be checked" if unchecked else "every database was checked"
-    return f"🔎 Every database was compared with the manifest, {checked}."
+    checked = f"⚠️ {count(unchecked, 'database')} could not be checked" if unchecked else "and checked"
+    return f"🔎 All as listed in it, {checked}."
+
+
+def _made(found: UploadContents, timezone: ZoneInfo) -> str:
+    return f"🕒 {date_time(found.made_at, timezone)}" if found.made_at else "🕒 It does not say when it was made."
 
 
 def _identity(found: UploadContents, now: datetime, timezone: ZoneInfo) -> str | None:
     backup = found.backup
     if backup is None:
-        return "🗂 It is not in this bot's catalogue." if found.ours else None
+        return "🗂 This bot has no record of it." if found.ours else None
     where = "also on the server's disk" if backup.on_disk else "no longer on the server's disk"
-    return f"🗂 It is <b>backup {backup.id}</b> of {moment(backup.started_at, now, timezone)}, {where}."
+    return f"🗂 <b>Backup {backup.id}</b> ({moment(backup.started_at, now, timezone)}), {where}"
 
 
 def _database(found: FoundDatabase) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot.models import ChatLoad, count, human_size
-from bot.texts.markup import sentence
 
 
 def load_words(load: ChatLoad) -> str:
@@ -14,4 +13,6 @@ def load_words(load: ChatLoad) -> str:
 
 def much(load: ChatLoad | None, offer: str = "Every 6 h instead?") -> str | None:
     """Return the same as a line of a screen with what is offered instead; None where it is not much, or not known."""
-    return f"🧩 {sentence(load_words(load))}. {offer}".rstrip() if load is not None and load.is_much else None
+    if load is None or not load.is_much:
+        return None
+    return f"🧩 {count(load.volumes, 'volume')} a backup: {load_words(load)}. {offer}".rstrip()

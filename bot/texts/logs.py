@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Alarm, Backup, BackupState, Delivery, Drill, Recipient, Trigger
 from bot.services.catalogue import Event
-from bot.texts.actions import action_line
+from bot.texts.actions import action_line, of_pages
 from bot.texts.alarm_words import words_of
 from bot.texts.alarms import alarm_recovered
 from bot.texts.alarms import icon as alarm_icon
@@ -28,7 +28,7 @@ def detailed_logs(
     called: Mapping[Recipient, str],
 ) -> str:
     """Return a page. `owed` are the deliveries of backups that not everybody has, `called` the names of recipients."""
-    heading = f"📜 <b>Detailed Logs</b>{': trouble' if trouble else ''}, page {page + 1}, newest first"
+    heading = f"📜 <b>Detailed Logs</b>{': trouble' if trouble else ''}{of_pages(page)}"
     if not events:
         return f"{heading}\n\nNothing here{'' if page else ' yet'}."
     return compose(
@@ -59,7 +59,7 @@ def _line(
 
 
 def _backup(backup: Backup, owed: Sequence[Delivery], called: Mapping[Recipient, str]) -> tuple[str, str]:
-    held = f"{count(len(backup.databases), 'database')}, {human_size(backup.archive_bytes)}"
+    held = f"{count(len(backup.databases), 'database')}, {human_size(backup.archive_bytes)} packed"
     if backup.trigger is Trigger.SAFETY:
         return "🛟", f"Backup {backup.id} keeps what was there before a restore: {held}"
     if backup.same_as is not None:
@@ -81,12 +81,12 @@ def _without(backup: Backup) -> str:
 
 
 def _drill(drill: Drill) -> tuple[str, str]:
-    which = f"of backup {drill.backup_id}, {drill.source.words}"
+    which = f"of backup {drill.backup_id} ({drill.source.words})"
     if not drill.ok:
-        return "❌", f"Test-restore {which}, failed"
+        return "❌", f"Test-restore {which} failed"
     if not drill.opened:
         return "🔒", f"Test-restore {which}: its bytes are as they were; no key here opens it"
-    return "♻️", f"Test-restore {which}: all is there"
+    return "🧪", f"Test-restore {which}: all is there"
 
 
 def log_file(size: int, sent_bytes: int) -> str:

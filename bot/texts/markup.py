@@ -50,7 +50,8 @@ def names(values: Collection[str], most: int, longest: int = 30) -> str:
 
 
 def plain_names(values: Collection[str], most: int, longest: int = 30) -> str:
-    """Return the same as plain text."""
+    """Return the same as plain text; a single one more is named as well."""
+    most = len(values) if len(values) == most + 1 else most
     more = f" and {len(values) - most} more" if len(values) > most else ""
     return ", ".join(shortened(each, longest) for each in list(values)[:most]) + more
 

@@ -30,7 +30,8 @@ _MEANS = {
     MessageMode.DIGEST: "📰 <b>Daily digest</b>: one message a day, with a line for each backup.",
     MessageMode.TROUBLE: "🚨 <b>Trouble only</b>: nothing while all is well.",
 }
-_ONE_A_DAY = "One backup a day comes all the same, silently, so that this chat alone can bring everything back."
+_ONE_A_DAY = "One backup a day comes all the same, without a sound, so that this chat alone can bring everything back."
+_WHEN = {MessageMode.EVERY: " A backup comes when a ticked one has changed, and once a day in any case."}
 
 
 def hours(quiet: QuietHours) -> str:
@@ -41,7 +42,7 @@ def hours(quiet: QuietHours) -> str:
 def my_messages(preferences: MyMessages, timezone: ZoneInfo) -> str:
     """Return the screen: what is chosen, and what follows from it."""
     choice, quiet = preferences.choice, preferences.choice.quiet
-    alarms = "alarms are silent too" if quiet and quiet.alarms else "alarms still sound"
+    alarms = "alarms too" if quiet and quiet.alarms else "but alarms sound"
     more = (
         _ONE_A_DAY if choice.mode is not MessageMode.EVERY and preferences.receives else None,
         None if preferences.receives else "DELIVER_TO names other chats: backups and alarms go there.",
@@ -50,7 +51,7 @@ def my_messages(preferences: MyMessages, timezone: ZoneInfo) -> str:
         f"🧹 Hourly backups leave the chats after {count(preferences.chat_keep_hours, 'hour')}; one a day stays."
         if preferences.chat_keep_hours
         else None,
-        "Alarms always come. Each admin chooses for their own chat.",
+        "Alarms come in every mode. Each admin chooses for their own chat.",
     )
     return compose(
         "🔔 <b>My messages</b>",
@@ -101,10 +102,10 @@ def _unchanged(preferences: MyMessages) -> str | None:
 def quiet_hours(preferences: MyMessages, timezone: ZoneInfo) -> str:
     """Return the screen of the quiet hours."""
     quiet = preferences.choice.quiet
-    alarms = "alarms too" if quiet and quiet.alarms else "alarms still sound"
+    alarms = "alarms too" if quiet and quiet.alarms else "but alarms sound"
     return compose(
         "🌙 <b>Quiet hours</b>",
-        f"Silent: <b>{hours(quiet)}</b> {text(zone_name(timezone), 40)}, {alarms}."
+        f"No sound <b>{hours(quiet)}</b> {text(zone_name(timezone), 40)}, {alarms}."
         if quiet
         else "None. In quiet hours messages come to this chat without a sound.",
     )
@@ -124,11 +125,12 @@ def databases(preferences: MyMessages) -> str:
     """Return the screen on which databases are chosen, with what the choice does and does not do."""
     return compose(
         "🗄 <b>My databases</b>",
-        _databases(preferences) if preferences.known else "No database is known yet.",
-        "Press one to tick it or not. Backups come when a ticked one has changed, and once a day in any case.",
+        f"Press to tick or untick.{_WHEN.get(preferences.choice.mode, '')}"
+        if preferences.known
+        else "No database is known yet.",
         "",
         _folded(
-            "A backup holds all databases and can't be sent in part; what is said of it is about the ticked ones. An "
-            "alarm that nobody else would get comes all the same."
+            "The file always holds all databases; what you read is about the ticked ones. Alarms about the others go to"
+            " the other admins, or to you where nobody else gets them."
         ),
     )

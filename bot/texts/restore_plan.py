@@ -11,6 +11,7 @@ from bot.models import (
     SAFETY_KEPT,
     DatabaseChange,
     InUse,
+    LossCode,
     Reason,
     RestoreAct,
     RestoreMethod,
@@ -42,7 +43,7 @@ def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, valid_until: date
     """Return what would change, database by database, whatever their number; what is in the way comes first."""
     head = (
         f"<b>{ACTS[plan.act]}: the plan</b>",
-        sentence(source_text(plan.source, timezone)) + (f" ({age(plan.taken_at, now)})" if plan.taken_at else ""),
+        _source(plan, now, timezone),
         listing([f"⛔ {text(obstacle, 400)}" for obstacle in plan.all_obstacles], 6),
         listing([f"⚠️ {text(warning, 300)}" for warning in plan.all_warnings], 8),
         "",
@@ -53,6 +54,13 @@ def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, valid_until: date
         return compose(*head, *full, *foot)
     ranked = sorted(plan.changes, key=lambda change: not change.lost)  # what loses something comes first
     return compose(*head, FittedList(tuple(_brief(change) for change in ranked), 60), "", *foot)
+
+
+def _source(plan: RestorePlan, now: datetime, timezone: ZoneInfo) -> str:
+    said, ago = source_text(plan.source, timezone), age(plan.taken_at, now) if plan.taken_at else ""
+    if plan.act is RestoreAct.RESTORE:
+        return sentence(said) + (f" ({ago})" if ago else "")
+    return f"Back to {said}" + (f" (done {ago})" if ago else "")
 
 
 def source_text(source: Reason, timezone: ZoneInfo) -> str:
@@ -71,7 +79,7 @@ def _database(change: DatabaseChange) -> tuple[str | FittedList | None, ...]:
         *_lost(change),
         _rows(change),
         _same(change),
-        listing([f"• {entry.kind} <code>{name(entry.name)}</code> {entry.change}" for entry in change.schema], 5),
+        _schema(change),
         f"{'👥' if change.in_use is InUse.OPEN else '💤'} {text(change.in_use_means, 400)}"
         if change.in_use_means and change.method is not RestoreMethod.NEW_FILE
         else None,
@@ -96,19 +104,19 @@ def _lost(change: DatabaseChange) -> tuple[str, ...]:
 
 
 def _figures(lost: Reason, change: DatabaseChange) -> str:
-    """Return the rows of a table that a loss is about, now and then: ` (63 rows → 60 rows)`."""
-    tables = [table for table in _differing(change) if _is_about(lost, table) and change.now is not None]
-    return f" ({_number(tables[0].now)} → {_number(tables[0].then)})" if tables else ""
+    """Return the rows of a table that a loss is about, now and then: ` (63 → 60 rows)`."""
+    tables = [table for table in _differing(change) if _is_about(lost, table.table) and change.now is not None]
+    return f" ({_from_to(tables[0])})" if tables else ""
 
 
-def _is_about(lost: Reason, table: TableChange) -> bool:
-    return ("table", table.table) in lost.facts
+def _is_about(lost: Reason, table: str) -> bool:
+    return ("table", table) in lost.facts
 
 
 def lost_line(lost: Reason, verb: str) -> str:
-    """Return what is lost as a line; `verb` is "will be" or "were"."""
-    one = verb == "were" and is_one_thing(lost)
-    return f"🔴 <b>{sentence(text(loss_words(lost), 250))}</b> {'was' if one else verb} lost"
+    """Return what is lost as a line, of which an undo brings back each row; `verb` is "will be" or "are"."""
+    one = verb == "are" and is_one_thing(lost)
+    return f"🔴 <b>{sentence(text(loss_words(lost), 250))}</b> {'is' if one else verb} gone"
 
 
 def method(change: DatabaseChange) -> str:
@@ -149,25 +157,42 @@ def _differing(change: DatabaseChange) -> list[TableChange]:
 
 def _rows(change: DatabaseChange) -> FittedList | None:
     """Return the tables whose rows differ, but those of which the lines above have said it."""
-    told = [table for table in _differing(change) if any(_is_about(lost, table) for lost in change.lost[:_LOST])]
+    told = [table for table in _differing(change) if any(_is_about(lost, table.table) for lost in change.lost[:_LOST])]
     lines = [
-        f"• {name(table.table)}: {'' if change.now is None else f'{_number(table.now)} → '}{_number(table.then)}"
+        f"• {name(table.table)}: {_number(table.then) if change.now is None else _from_to(table)}"
         for table in _differing(change)
         if table not in told
     ]
     return listing(lines, 12)
 
 
+def _schema(change: DatabaseChange) -> FittedList | None:
+    """Return what becomes of the schema, but tables and columns of which the lines above say that they are gone."""
+    told = [lost for lost in change.lost[:_LOST] if lost.code in (LossCode.TABLE, LossCode.COLUMN)]
+    lines = [
+        f"• {entry.kind} <code>{name(entry.name)}</code> {entry.change}"
+        for entry in change.schema
+        if entry.kind != "table" or not any(_is_about(lost, entry.name) for lost in told)
+    ]
+    return listing(lines, 5)
+
+
 def rows_change(table: TableChange) -> str:
-    """Return the rows of a table now and then, as plain text: `users: 60 rows → 55 rows`."""
-    return f"{table.table}: {_number(table.now)} → {_number(table.then)}"
+    """Return the rows of a table now and then, as plain text: `users: 60 → 55 rows`."""
+    return f"{table.table}: {_from_to(table)}"
+
+
+def _from_to(table: TableChange) -> str:
+    if table.now is None or table.then is None:
+        return f"{_number(table.now)} → {_number(table.then)}"
+    return f"{table.now:,} → {_number(table.then)}"
 
 
 def rows_after(table: TableChange) -> str:
-    """Return the rows of a table after a restore, as plain text: `60 rows in users (63 before)`."""
+    """Return the rows of a table after a restore, as plain text: `60 rows in “users” (63 before)`."""
     if table.then is None:
-        return f"no table {table.table} any more ({_number(table.now)} before)"
-    return f"{_number(table.then)} in {table.table} ({'new' if table.now is None else f'{table.now:,} before'})"
+        return f"no table “{table.table}” any more ({_number(table.now)} before)"
+    return f"{_number(table.then)} in “{table.table}” ({'new' if table.now is None else f'{table.now:,} before'})"
 
 
 def _number(rows: int | None) -> str:
@@ -203,7 +228,7 @@ def _brief(change: DatabaseChange) -> str:
         parts.append("open now")
     lost = ""
     if change.lost:
-        what = f"{text(loss_words(change.lost[0]), 110)} will be lost"
+        what = f"{text(loss_words(change.lost[0]), 110)} will be gone"
         if len(change.lost) > 1:
             what = f"Loses rows of {len(change.lost)} tables."
         lost = f"\n   🔴 {what}"
@@ -226,15 +251,15 @@ def _how_on(plan: RestorePlan, timezone: ZoneInfo, *, valid_until: datetime | No
     if plan.all_obstacles:
         return ("<b>So nothing can be restored.</b> Clear what is in the way, then make the plan anew.",)
     return (
-        f"{_way_back(plan)} If anything fails, that comes back by itself.",
-        None if valid_until is None else f"⏳ You can confirm until {clock_time(valid_until, timezone)}.",
+        f"{_way_back(plan)} If anything fails, all comes back by itself.",
+        None if valid_until is None else _until(valid_until, timezone),
     )
 
 
 def _way_back(plan: RestorePlan) -> str:
     if any(change.method is RestoreMethod.INTO_LIVE for change in plan.changes):
         way = "Undo" if plan.act is not RestoreAct.UNDO else "Redo"
-        return f"🛟 A copy of what is there now is kept for {SAFETY_KEPT.days} days: {way} brings it back."
+        return f"🛟 For {SAFETY_KEPT.days} days, {way} brings back what is there now."
     return "🛟 The files that are there now are set aside, not deleted."
 
 
@@ -248,5 +273,9 @@ def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo) -> str:
         "",
         listing([lost_line(one, "will be") for one in lost], 10),
         _way_back(plan),
-        f"⏳ Until {clock_time(valid_until, timezone)}. Nothing has been changed yet.",
+        _until(valid_until, timezone),
     )
+
+
+def _until(valid_until: datetime, timezone: ZoneInfo) -> str:
+    return f"⏳ Confirm by {clock_time(valid_until, timezone)}. Nothing has changed yet."

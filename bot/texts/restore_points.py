@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from bot.clock import date_time, zone_name
 from bot.models import Drill, Override, RestorePoint, Status
 from bot.services.contracts.destination import NoticeButton
-from bot.texts.backups import contents, delivered_to, names_of, seal_line
+from bot.texts.backups import contents, delivered_to, names_of
 from bot.texts.markup import CAPTION_LIMIT, by_name, compose, names, sentence, text
 from bot.texts.measures import age, count, instant
+from bot.texts.proof import seal_line
 from bot.texts.schedule_words import in_words
 from bot.texts.verdict import ONLY_SENDS, headline
 from bot.words.drills import drill_words
@@ -73,7 +74,7 @@ def drill_line(status: Status) -> str | None:
     if not drill.ok:
         said = text(drill_words(drill), 250)
         return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {said} Restore {since}."
-    return f"{'⚠️' if status.now - drill.at > _LONG_AGO else '♻️'} Restore {since}"
+    return f"{'⚠️' if status.now - drill.at > _LONG_AGO else '🧪'} Restore {since}"
 
 
 def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:
@@ -85,12 +86,14 @@ def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
     when = f"{_at(drill.at, timezone)}, {drill.source.words}"
     if drill.ok and not drill.opened:
         return f"🔒 Read back {when}: {_NOT_OPENED}"
-    return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill_words(drill), 200)}"
+    return (
+        f"🧪 Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill_words(drill), 200)}"
+    )
 
 
 def _paused_moment(paused: Override, timezone: ZoneInfo) -> str:
-    until = f"until {_at(paused.until, timezone)}" if paused.until else "until resumed"
-    return f"⏸ Paused by {by_name(paused.set_by)} since {_at(paused.set_at, timezone)}, {until}"
+    until = "" if paused.until else ", until resumed"
+    return f"⏸ Paused since {_at(paused.set_at, timezone)}{until}"
 
 
 def _span(points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:

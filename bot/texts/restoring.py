@@ -20,9 +20,9 @@ from bot.models import (
     RestoreResult,
     RestoreStage,
 )
-from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, text
+from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, sentence, text
 from bot.texts.measures import age, count, duration, instant, local_day, rows_in
-from bot.texts.restore_plan import ACTS, listing, lost_line, rows_after, source_text
+from bot.texts.restore_plan import listing, lost_line, rows_after, source_text
 from bot.texts.stages import stage_lines
 
 _STAGES: dict[StrEnum, str] = {
@@ -64,10 +64,8 @@ def choose(label: str, names: Sequence[str], chosen: int, taken_at: datetime | N
         "♻️ <b>Restore: which databases?</b>",
         f"From {text(label, 120)}{of}",
         "",
-        f"{chosen} of {count(len(names), 'database')} ticked. Next comes the plan: what would change in each of them."
-        if names
-        else "Next comes the plan: what would change in each database.",
-        "Nothing is changed before you confirm it.",
+        f"{f'{chosen} of {len(names)} ticked. ' if names else ''}The plan shows what would change;"
+        " nothing changes before you confirm it.",
     )
 
 
@@ -99,15 +97,24 @@ def result(result: RestoreResult, timezone: ZoneInfo) -> str:
     """Return what was restored, and what brings it back."""
     return compose(
         f"✅ <b>{_DONE[result.act]}</b>",
-        f"From {source_text(result.source, timezone)}, in {duration(result.seconds)}",
+        f"From {source_text(result.source, timezone)}",
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 30),
         "",
-        f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone, result.act)}."
-        if result.safety
-        else None,
-        f"{ACTS[result.act.next]} brings it back." if result.undoable else None,
+        _undo_line(result, timezone),
     )
+
+
+def _undo_line(result: RestoreResult, timezone: ZoneInfo) -> str | None:
+    """Return where that is which was restored over, and the button that brings it back."""
+    safety = result.safety
+    if not result.undoable:
+        return f"🛟 {safety_line(safety.id, safety.keep_until, timezone, result.act)}." if safety else None
+    what = f"🛟 {str(result.act.next).capitalize()} brings back {_REPLACED[result.act]}"
+    if safety is None:
+        return f"{what}."
+    until = f", until {local_day(safety.keep_until, timezone)}" if safety.keep_until else ""
+    return f"{what} (backup {safety.id}){until}."
 
 
 def safety_line(
@@ -115,13 +122,13 @@ def safety_line(
 ) -> str:
     """Return where that is which was restored over, and for how long; plain text without an end."""
     kept = f", kept until {local_day(until, timezone)}" if until is not None else ""
-    return f"{_REPLACED[act]} is backup {backup_id}{kept}"
+    return f"{sentence(_REPLACED[act])} is backup {backup_id}{kept}"
 
 
 _REPLACED = {
-    RestoreAct.RESTORE: "What was there before",
-    RestoreAct.UNDO: "What the restore had brought",
-    RestoreAct.REDO: "What the undo had brought back",
+    RestoreAct.RESTORE: "what was there before",
+    RestoreAct.UNDO: "what the restore had brought",
+    RestoreAct.REDO: "what was there before",
 }
 
 
@@ -204,7 +211,7 @@ def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, timezon
         f"From {source_text(plan.source, timezone)}",
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 20),
-        listing([lost_line(lost, "were") for change in plan.changes for lost in change.lost], 10),
+        listing([lost_line(lost, "are") for change in plan.changes for lost in change.lost], 10),
         "",
         f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone, result.act)}: {_BY_HISTORY}"
         if result.safety is not None
@@ -219,7 +226,7 @@ def announce_cli_restore(restored: RestoredByHand, timezone: ZoneInfo) -> str:
         f"{instant(restored.at, date_time(restored.at, timezone))}, from {source_text(restored.source, timezone)}",
         "",
         FittedList(tuple(f"✅ <b>{name(database)}</b>" for database in restored.databases), 20),
-        listing([lost_line(lost, "were") for lost in restored.lost], 10),
+        listing([lost_line(lost, "are") for lost in restored.lost], 10),
         "",
         f"🛟 {safety_line(restored.safety_id, restored.safety_until, timezone)}: {_BY_HISTORY}"
         if restored.safety_id is not None

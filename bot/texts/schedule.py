@@ -54,19 +54,18 @@ def schedule(status: Status, preview: SchedulePreview, timezone: ZoneInfo) -> st
         f"<b>Next runs</b>{' once resumed' if status.paused else ''} ({zone_name(timezone)})",
         _runs(preview.runs, status.now, timezone),
         "",
-        "Choose another one; nothing changes before you have seen its runs.",
+        "Choose another one: you see its runs before it counts.",
     )
 
 
-def proposal(preview: SchedulePreview, now: datetime, timezone: ZoneInfo, *, typed: bool = False) -> str:
-    """Return what an expression would mean, before it is confirmed; one that was `typed` is shown as it is read."""
+def proposal(preview: SchedulePreview, now: datetime, timezone: ZoneInfo) -> str:
+    """Return what an expression would mean, before it is confirmed."""
     far = None
     if preview.reach is not None:
         far = f"💡 At this pace the archives kept on the disk reach back {duration(preview.reach.total_seconds())}."
     return compose(
-        "🗓 <b>Follow this schedule?</b>",
-        f"<b>{sentence(text(in_words(preview.expression)))}</b>"
-        + (f" · <code>{text(preview.expression, 120)}</code>" if typed else ""),
+        "🗓 <b>Use this schedule?</b>",
+        f"<b>{sentence(text(in_words(preview.expression)))}</b>",
         at_worst(preview.longest),
         much(preview.load, offer=""),
         "",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MOST_TIMES = 4
 """Times of a day that are listed; more are left to the describer."""
 
@@ -56,12 +56,12 @@ def _times(minute: str, hour: str) -> str:
 
 
 def _weekdays(field: str) -> str:
-    """Return `Mon–Fri`, or `every Mon and Thu`; "" for steps and for the nth of a month."""
+    """Return `Mon–Fri`, or `every Monday and Thursday`; "" for steps and for the nth of a month."""
     named = field.upper()
     for number, name in enumerate(_DAYS):
-        named = named.replace(name.upper(), str(number))
+        named = named.replace(name[:3].upper(), str(number))
     if match := re.fullmatch(r"([0-7])-([0-7])", named):
-        return f"{_DAYS[int(match[1]) % 7]}–{_DAYS[int(match[2]) % 7]}"
+        return f"{_DAYS[int(match[1]) % 7][:3]}–{_DAYS[int(match[2]) % 7][:3]}"
     if not re.fullmatch(r"[0-7](,[0-7])*", named):
         return ""
     return f"every {_listed([_DAYS[int(each) % 7] for each in named.split(',')])}"

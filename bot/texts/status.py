@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.clock import zone_name
+from bot.clock import clock_time, zone_name
 from bot.models import Alarm, AlarmKind, BackupState, Condition, Override, Recipient, Status
 from bot.services.status.verdict import ConcernKind, backup_condition, concerns_of, delivery_condition, is_out_of_space
 from bot.texts.alarm_words import words_of
 from bot.texts.alarms import open_alarms
-from bot.texts.backups import delivered_to, names_of, owed_lines, seal_line, trouble_of, unchanged_line, who
+from bot.texts.backups import delivered_to, names_of, owed_lines, trouble_of, unchanged_line, who
 from bot.texts.databases import summary
 from bot.texts.lost import lost_lines
 from bot.texts.markup import FittedList, by_name, compose, names, plain_names, sentence, shortened, text
@@ -47,7 +47,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         summary(status) if status.databases else "DATABASES names no file yet.",
         "",
         _rates(status) if status.week.total else None,
-        f"<i>As of {_clock(now, timezone)} {zone_name(timezone)}</i>",
+        f"<i>As of {clock_time(now, timezone)} ({zone_name(timezone)})</i>",
     )
 
 
@@ -77,11 +77,9 @@ def _told_below(alarm: Alarm, status: Status) -> bool:
 
 
 def _plan(status: Status, timezone: ZoneInfo) -> tuple[str | None, ...]:
-    """Return what runs now, who paused, and what comes next."""
-    now, paused = status.now, status.paused
+    """Return what runs now, and what comes next."""
     return (
-        f"🔄 <b>Running now:</b> {running_line(status.running, now, timezone)}" if status.running else None,
-        None if paused is None else _paused(paused, now),
+        f"🔄 <b>Running now:</b> {running_line(status.running, status.now, timezone)}" if status.running else None,
         _next_line(status, timezone),
         overridden_line(status),
     )
@@ -111,7 +109,7 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
         return (*parts, None if told else last_good_line(status, timezone), unreached_lines(status))
     names = names_of(status.recipients)
     parts.append(last_good_line(status, timezone))
-    parts.extend((seal_line(proven), unchanged_line(proven)))
+    parts.extend(("🔒 Sealed (encrypted)" if proven.sealed else None, unchanged_line(proven)))
     where = "it lies in the chat" if status.in_telegram else delivered_to(status.latest_deliveries, names)
     parts.append(f"📬 {sentence(where)}")
     parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
@@ -123,9 +121,9 @@ def unreached_lines(status: Status, but: Collection[Recipient] = (), most: int =
     """Return who can't be reached and what they have to do, `but` those of whom that is said otherwise."""
     names = names_of(status.recipients)
     lines = (
-        f"👋 {who(one.recipient, names)} has yet to open the bot and press Start"
+        f"👋 {sentence(who(one.recipient, names))} must open the bot and press Start"
         if one.invited
-        else f"🚫 {trouble_of(who(one.recipient, names), reason_words(one.parked_reason))}"
+        else f"🚫 {sentence(trouble_of(who(one.recipient, names), reason_words(one.parked_reason)))}"
         for one in status.recipients
         if one.parked_reason and one.recipient not in but
     )
@@ -161,8 +159,8 @@ def _why_none(status: Status, timezone: ZoneInfo) -> str:
 
 
 def forget_words(names: Sequence[str]) -> str:
-    """Return the button that forgets databases which DATABASES names no more, as plain text."""
-    return f"🗑 Forget {shortened(names[0], 30) if len(names) == 1 else count(len(names), 'old database')}"
+    """Return the button that takes off the list those databases which DATABASES names no more, as plain text."""
+    return f"✖️ Hide {shortened(names[0], 30) if len(names) == 1 else count(len(names), 'old database')}"
 
 
 def _rates(status: Status) -> str:
@@ -171,14 +169,6 @@ def _rates(status: Status) -> str:
     of_week = f"{week.ok} of {week.total} in 7 days"
     missed = "" if status.missed or not week.missed else f"; {count(week.missed, 'run')} did not take place"
     return f"{icon}Complete backups: {f'{day.ok} of {day.total} in 24 h, ' if day != week else ''}{of_week}{missed}"
-
-
-def _paused(paused: Override, now: datetime) -> str:
-    return f"⏸ By {by_name(paused.set_by)}, {age(paused.set_at, now)}"
-
-
-def _clock(now: datetime, timezone: ZoneInfo) -> str:
-    return f"{now.astimezone(timezone):%H:%M:%S}"
 
 
 def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
@@ -256,7 +246,6 @@ def backup_menu(status: Status, timezone: ZoneInfo) -> str:
         headline(status, timezone),
         mend_line(status, timezone),
         lost_lines(status, timezone, most=2),
-        None if status.paused is None else _paused(status.paused, status.now),
         *_glance(status, timezone),
         unreached_lines(status, most=2),
         alarms_line(status, timezone),

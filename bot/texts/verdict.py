@@ -10,8 +10,9 @@ from bot.clock import MONTHS, clock_time
 from bot.models import AlarmKind, Condition, Status
 from bot.services.status.verdict import Concern, ConcernKind, concerns_of
 from bot.texts.alarm_words import words_of
+from bot.texts.losses import shrinking_of
 from bot.texts.lost import lost_mend, lost_words
-from bot.texts.markup import names, sentence, signed, text
+from bot.texts.markup import by_name, names, sentence, signed, text
 from bot.texts.measures import count
 from bot.texts.skips import cause_of
 
@@ -45,11 +46,11 @@ def verdict(status: Status, timezone: ZoneInfo, concerns: Sequence[Concern] | No
         return _DEAD[worst.kind]
     condition = worst.condition if worst is not None else Condition.GOOD
     if status.is_paused and status.paused is not None:
-        until = status.paused.until
+        by, until = by_name(status.paused.set_by), status.paused.until
         when = "" if until is None else f" until {_lasting(until, status.now, timezone)}"
         icon = "⏸" if condition is not Condition.WRONG else CONDITION_ICONS[condition]
         also = f", and {_words(worst, status, timezone)}" if worst is not None else ""
-        return f"{icon} <b>Paused{when}</b>{also}"
+        return f"{icon} <b>Paused by {by}{when}</b>{also}"
     if worst is None:
         return f"{CONDITION_ICONS[condition]} <b>Running</b>, all is well"
     icon = "⏳" if worst.kind is ConcernKind.FIRST else CONDITION_ICONS[condition]
@@ -90,12 +91,14 @@ def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
             skipped = [one.skipped for one in status.databases if one.name in concern.names and one.skipped]
             why = cause_of(skipped)
             return f"{several} {be} not backed up{f': {why}' if why else ''}"
-        case ConcernKind.UNCHECKED | ConcernKind.NEW | ConcernKind.SHRUNKEN:
+        case ConcernKind.UNCHECKED | ConcernKind.NEW:
             return f"{several} {_OF_DATABASES[concern.kind][be == 'are']}"
         case ConcernKind.LOST:
             return lost_words(status.lost)
         case ConcernKind.DELIVERY:
             return f"not delivered to {who}"
+        case ConcernKind.SHRUNKEN:
+            return f"{several} {'has' if be == 'is' else 'have'} {shrinking_of(status.alarms, concern.names)}"
         case ConcernKind.ALARM:
             return _alarms(concern, status, timezone)
         case ConcernKind.DISK if concern.condition is Condition.WRONG:
@@ -128,7 +131,6 @@ _PLAIN = {
 _OF_DATABASES = {  # of one, of several
     ConcernKind.UNCHECKED: ("could not be checked", "could not be checked"),
     ConcernKind.NEW: ("is not backed up yet", "are not backed up yet"),
-    ConcernKind.SHRUNKEN: ("has shrunk", "have shrunk"),
 }
 _MILDER = {
     ConcernKind.TELEGRAM: "Telegram answers slowly",

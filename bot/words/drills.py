@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.models import Drill, DrillCode, Reason
+from bot.models import Drill, DrillCode, Reason, count
 from bot.words.causes import CAUSES, sentence_of
 from bot.words.failures import failure_words
 
@@ -43,7 +43,7 @@ def _proven(result: Reason) -> str:
         besides = f" ({uncounted} table{'' if uncounted == 1 else 's'} not counted)" if uncounted else ""
         sentences.insert(
             0,
-            f"{checked}{of} database{'' if databases == 1 else 's'} restored and checked: SHA-256, integrity, foreign"
-            f" keys, schema and {int(facts.get('rows', 0)):,} rows{besides} are as they were.",
+            f"{checked}{of} database{'' if databases == 1 else 's'} test-restored and checked, all as it was:"
+            f" {count(int(facts.get('rows', 0)), 'row')}{besides}.",
         )
     return " ".join(sentences)

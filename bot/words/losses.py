@@ -27,7 +27,7 @@ def loss_words(loss: Reason) -> str:
 
 
 def is_one_thing(loss: Reason) -> bool:
-    """Tell whether it *was* lost, where others were."""
+    """Tell whether it *is* gone, where others are."""
     facts = dict(loss.facts)
     whole = loss.code in (LossCode.TABLE, LossCode.COLUMN)
     return whole or (1 in (facts.get("newer"), facts.get("rows")) and not facts.get("changed"))

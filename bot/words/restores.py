@@ -24,9 +24,9 @@ def source_words(source: Reason, timezone: ZoneInfo) -> str:
             return f"the database file {facts['file']}"
         case SourceCode.BEFORE_RESTORE:
             restored = Reason(str(facts.get("of", OTHER)), tuple(fact for fact in source.facts if fact[0] != "of"))
-            return f"the state before the restore of {source_words(restored, timezone)}"
+            return f"before the restore of {source_words(restored, timezone)}"
         case SourceCode.BEFORE_ACT:
-            return f"the state before the {facts['act']}"
+            return f"before the {facts['act']}"
     return str(facts.get("said"))  # of an earlier version
 
 
@@ -43,7 +43,7 @@ def cut_off_words(pending: PendingRestore, timezone: ZoneInfo, *, safety_id: int
     began = date_time(pending.started_at, timezone)
     left = "; ".join(f"{name} {_LEFT[outcome]}" for name, outcome in pending.databases)
     return (
-        f"The restore of {source_words(pending.source, timezone)}, asked for by {pending.requested_by} on {began},"
+        f"The restore from {source_words(pending.source, timezone)}, asked for by {pending.requested_by} on {began},"
         f" was cut off: {left}."
         f" {_what_to_do({outcome for _, outcome in pending.databases}, safety_id)}"
     )

@@ -48,7 +48,7 @@ async def test_a_missing_database_is_restored_from_its_alarm(tmp_path: Path) -> 
         assert alarm.button_texts == ["♻️ Restore it", "👍 Removed on purpose", "🔕 Mute for 24 h"]
         assert " has a good copy." in alarm.text
         await (await town.ann.press("Restore it", message=alarm)).answered()
-        plan = await town.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts and ": the plan" in m.text, since=0)
+        plan = await town.ann.wait_for(lambda m: "♻️ Restore…" in m.button_texts and ": the plan" in m.text, since=0)
         assert plan.id != alarm.id
         assert "users.db" in plan.text
         assert "notes.db" not in plan.text
@@ -186,11 +186,11 @@ async def test_what_databases_names_no_more_is_a_neutral_line_that_can_be_forgot
         await town.back_up()
         assert await is_over(town)
         status = await opened(town.ann, "Database Backup", "Backup Status")
-        assert "▪️ notes.db" in status.text
+        assert "➖ notes.db" in status.text
         stale = await opened(town.ann, "Database Backup", "Backup Status")
-        forgotten = await pressed(town.ann, "🗑 Forget notes.db", stale)
+        forgotten = await pressed(town.ann, "✖️ Hide notes.db", stale)
         assert "notes.db" not in forgotten.text
-        assert not any("Forget" in text for text in forgotten.button_texts)
-        answer = await (await town.ann.press("🗑 Forget notes.db", message=status, stale=True)).answered()
+        assert not any("Hide" in text for text in forgotten.button_texts)
+        answer = await (await town.ann.press("✖️ Hide notes.db", message=status, stale=True)).answered()
         assert "changed meanwhile" in answer.text
         assert len((await town.service.courier.catalogue.backups.get(1)).databases) == 2

@@ -25,10 +25,10 @@ async def test_a_restore_begins_under_the_archive(tmp_path: Path) -> None:
         choice = await town.ann.wait_for(lambda m: "which databases" in m.text)
         await (await town.ann.press("notes.db", message=choice)).answered()
         await (await town.ann.press("Show the plan", message=choice)).answered()
-        plan = await town.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts and ": the plan" in m.text, since=0)
+        plan = await town.ann.wait_for(lambda m: "♻️ Restore…" in m.button_texts and ": the plan" in m.text, since=0)
         await confirmed(town.ann, plan)
         await (await town.ann.press("🔍 Details", message=archive)).answered()
-        details = await town.ann.wait_for(lambda m: m.text.split("·")[0].strip().endswith("Backup 1"))
+        details = await town.ann.wait_for(lambda m: m.text.startswith("✅ Backup 1\n"))
         assert details.id != archive.id
         assert next(m for m in town.ann.messages if m.id == archive.id).revision == archive.revision
 
@@ -69,7 +69,7 @@ async def test_buttons_of_a_former_life_find_their_backup(tmp_path: Path) -> Non
             assert known[name] != number
             await (await town.ann.press("🔍 Details", message=archive)).answered()
             details = await town.ann.wait_for(lambda m: name in m.text and m.document is None)
-            assert f"Backup {known[name]} " in details.text
+            assert f"<b>Backup {known[name]}</b>" in details.html
 
 
 async def test_only_the_first_volume_has_words_and_buttons_and_a_group_has_neither_quote_nor_buttons(
@@ -88,5 +88,6 @@ async def test_only_the_first_volume_has_words_and_buttons_and_a_group_has_neith
         assert "<blockquote" not in theirs[0].html
         assert theirs[0].text.splitlines() == first.text.splitlines()[: len(theirs[0].text.splitlines())]
         assert not any(m.buttons for m in theirs)
-        assert [m.text for m in later] == [f"🧩 {number}/{len(mine)}" for number in range(2, len(mine) + 1)]
+        volumes = [f"🧩 Volume {number} of {len(mine)} of backup 1 · " for number in range(2, len(mine) + 1)]
+        assert [m.text.partition("· ")[0] + "· " for m in later] == volumes
         assert not any(m.buttons for m in later)

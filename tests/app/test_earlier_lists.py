@@ -87,7 +87,7 @@ async def test_a_rebuilt_catalogue_finds_the_backup_under_its_new_number(tmp_pat
         assert (newest.archive_name, newest.id) == (third.archive_name, 2)
         await (await town.ann.press("📌 Pin", message=screen, stale=True)).answered()
         details = await town.ann.wait_for(lambda m: m.id == screen.id and "Unpin" in m.button_texts)
-        assert f"Backup {newest.id} " in details.text
+        assert f"<b>Backup {newest.id}</b>" in details.html
         assert third.archive_name in details.text
         assert [backup.id for backup in await backups_of(town) if backup.pinned] == [2]
         await town.ann.press_data(f"bk:restore:{third.id}:0:{third.mark}", screen).answered()

@@ -51,10 +51,10 @@ async def test_a_database_that_is_forgotten_and_an_admin_who_is_removed(tmp_path
         await answers_to(town, sure, "adm:remove:13")
         assert tuple(town.service.courier.people.admin_ids) == (11, 12)
         status = await opened(town.ann, "Database Backup", "Backup Status")
-        (forget,) = [b.callback_data or "" for row in status.buttons for b in row if "Forget" in b.text]
+        (forget,) = [b.callback_data or "" for row in status.buttons for b in row if "Hide" in b.text]
         told = await answers_to(town, status, forget)
         assert told <= {
-            "Forgotten. Their backups stay; what is found again is backed up as before.",
+            "Hidden. Their backups stay; what is found again is backed up as before.",
             "That has changed meanwhile: look again.",
         }
         courier = town.service.courier

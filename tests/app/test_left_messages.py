@@ -106,7 +106,7 @@ async def test_a_kill_during_the_delivery(tmp_path: Path) -> None:
         await town.start()
         shown = await town.ann.wait_for(lambda m: m.id == screen.id and "running" not in m.text, since=0, within=20)
         assert "Backup done" in shown.text
-        await pressed(town.ann, "This backup", shown, "Backup 2 ")
+        await pressed(town.ann, "This backup", shown, "Backup 2\n")
 
 
 async def test_a_run_that_is_made_up_for(tmp_path: Path) -> None:

@@ -44,13 +44,13 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, ann: Person, tm
         await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         change(users, "DELETE FROM entries WHERE id > 7")
         await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
-        alarm = await ann.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
-        assert "entries 500 → 7" in alarm.text
+        alarm = await ann.wait_for(lambda m: "users.db has lost rows" in m.text, since=0)
+        assert "“entries” 500 → 7" in alarm.text
         later = await (await ann.press("Mute for 24 h", message=alarm)).answered()
         assert "24 hours" in later.text
         (hushed, *_) = await service.courier.catalogue.service.audits()
         assert (hushed.actor, hushed.action) == ("Ann (11)", Action.ALARM_HUSHED)
-        bens = await ben.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
+        bens = await ben.wait_for(lambda m: "users.db has lost rows" in m.text, since=0)
         right = await (await ben.press("This is fine", message=bens)).answered()
         assert "Accepted" in right.text
         over = await ann.wait_for(lambda m: m.id == alarm.id and "says Ben" in m.text, since=0)

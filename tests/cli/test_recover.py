@@ -123,7 +123,7 @@ async def test_waiting_for_a_forwarded_archive(
     await ann.forward(archive)
     out, err = await ended(process, standin)
     assert rows_in(machine.folder / "recovered" / "shop.db") == (20, 20)
-    assert "nothing is pinned" in err
+    assert "no list of backups is pinned" in err
     assert "shop.db restored to" in out
 
 
@@ -133,7 +133,7 @@ async def test_waiting_for_a_forwarded_archive(
         (["--admin", "11"], {"BOT_TOKEN": ""}, 2, "BOT_TOKEN is not set"),
         ([], {}, 2, "--admin is missing"),
         (["--admin", "11", "--at", "soon"], {}, 2, "--at can't be read: “soon” is no time"),
-        (["--admin", "11"], {}, 3, "nothing is pinned there"),
+        (["--admin", "11"], {}, 3, "no list of backups is pinned there"),
         (["--admin", "abc"], {}, 2, "--admin 'abc' is not a number"),
         (["--admin", "11"], {"BOT_TOKEN": "123456789:" + "x" * 35}, 13, "does not accept the bot's token"),
     ],
@@ -169,7 +169,7 @@ async def test_a_day_means_its_end_here_too(machine: NewMachine, standin: StandI
 async def test_a_telegram_that_does_not_answer_is_not_called_an_empty_chat(machine: NewMachine) -> None:
     """Nothing is known about the pinned message then, and forwarding would not help."""
     done = await machine.recover("--admin", "11", TELEGRAM_API="http://127.0.0.1:9", code=13)
-    assert "Telegram could not be asked" in done.err
+    assert "Telegram can't be reached." in done.err
     assert "PROXY and TELEGRAM_API" in done.err
     assert "forward" not in done.err
 

@@ -42,8 +42,8 @@ def type_in(folder: Path, *words: str) -> str:
 def test_without_a_place_to_go_it_only_tells(house: Path) -> None:
     """`restore latest` alone shows the plan and changes nothing."""
     said = type_in(house, "restore", "latest")
-    assert "30 rows → 10 rows" in said
-    assert "20 newer rows of “entries” will be lost" in said
+    assert "30 → 10 rows" in said
+    assert "20 newer rows of “entries” will be gone" in said
     assert "nothing was changed. To carry it out, give --in-place" in said
     assert rows_in(house / "app.db") == (30, 30)
 
@@ -58,8 +58,8 @@ def test_edits_and_reused_ids_are_told_as_lost(house: Path) -> None:
         "ALTER TABLE entries ADD COLUMN tip",
     )
     said = type_in(house, "restore", "latest", "--only", "notes.db")
-    assert "changes to 1 row of “entries” will be lost" in said
-    assert "the column “tip” of “entries” will be lost" in said
+    assert "changes to 1 row of “entries” will be gone" in said
+    assert "the column “tip” of “entries” will be gone" in said
 
 
 def test_an_undo_loses_only_what_was_written_since_the_restore(house: Path) -> None:
@@ -69,15 +69,15 @@ def test_an_undo_loses_only_what_was_written_since_the_restore(house: Path) -> N
     type_in(house, "restore", "latest", "--in-place", "--yes")
     assert rows_in(house / "app.db") == (10, 10)
     assert rows_in(notes) == (5, 5)
-    assert "lost" not in type_in(house, "restore", "--undo", "--dry-run")
+    assert "gone" not in type_in(house, "restore", "--undo", "--dry-run")
     change(
         notes,
         "INSERT INTO entries SELECT id + 50, text FROM entries WHERE id = 1",
         "UPDATE entries SET text = 'edited' WHERE id = 4",
     )
     said = type_in(house, "restore", "--undo", "--dry-run")
-    assert "1 newer row of “entries” and changes to 1 row will be lost" in said
-    assert said.count("lost") == 1
+    assert "1 newer row of “entries” and changes to 1 row will be gone" in said
+    assert said.count("will be gone") == 1
     shutil.move(min((house / "backups").glob("*.zip")), house / "elsewhere.zip")  # what was restored
     type_in(house, "list")
     plan = json.loads(type_in(house, "restore", "--undo", "--dry-run", "--json"))
@@ -98,8 +98,8 @@ def test_the_answer_has_the_plans_figures_and_names_the_copy_of_what_was_damaged
     (archive, *_) = sorted((house / "backups").glob("*.zip"))
     made = datetime.strptime(archive.name, "database_backup_%Y%m%d_%H%M%S.zip").replace(tzinfo=UTC)
     there = made.astimezone(ZoneInfo("Asia/Tokyo"))
-    assert f"of {there.day} {there:%b %Y, %H:%M} in place" in said
-    assert "app.db: 10 rows in entries (30 before)" in said.split("✓", 1)[1]
+    assert f"in place from backup 1 of {there.day} {there:%b %Y, %H:%M}" in said
+    assert "app.db: 10 rows in “entries” (30 before)" in said.split("✓", 1)[1]
     (kept,) = (house / "backups" / "before-restore").iterdir()
     assert f"in no backup, it is kept as {kept}" in said
     assert f"{there:%b %Y, %H:%M}" in type_in(house, "restore", "--undo", "--dry-run")
@@ -123,7 +123,7 @@ def test_in_place_needs_a_yes(house: Path) -> None:
     said = type_in(house, "restore", "latest", "--in-place", "--yes")
     assert "--undo" in said
     assert rows_in(house / "app.db") == (10, 10)
-    assert "all is as in the backup" in type_in(house, "restore", "latest", "--in-place")
+    assert "as in backup 1" in type_in(house, "restore", "latest", "--in-place")
     type_in(house, "restore", "--undo", "--yes")
     assert rows_in(house / "app.db") == (30, 30)
 
@@ -284,7 +284,7 @@ def test_unnamed_volumes_brought_twice_are_counted_once(house: Path) -> None:
         (house / name).write_bytes(piece)
     files = [str(house / name) for name in ("two", "one", "two again")]
     said = type_in(house, "restore", *files, "--to", str(house / "out"))
-    assert "Restore the archive of 2 volumes, made " in said
+    assert " from the archive of 2 volumes, made " in said
     assert "joined" not in said
 
 

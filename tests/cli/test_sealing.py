@@ -94,7 +94,7 @@ def test_restore_undo_and_verify_with_the_key_and_without(server: Shell) -> None
     assert not list(server.folder.rglob("*.zip"))
 
     assert server.said("verify").count("Bytes compared, not opened: no key on this server.") == 3
-    assert "1 database restored and checked" in server.said("verify", "--identity", "key.txt", "latest")
+    assert "1 database test-restored and checked" in server.said("verify", "--identity", "key.txt", "latest")
     (other := server.folder / "other").mkdir()
     made_key(other)
     assert "No key given here opens" in server.refused(19, "verify", "--identity", str(other / "key.txt"), "latest")
@@ -150,4 +150,4 @@ def test_restore_and_verify_ask_on_a_terminal(server: Shell) -> None:
     assert verified.returncode == 0, verified.stdout
     assert "Bytes compared, not opened" in verified.stdout
     opened = typed([*command, "verify"], [secret], **here)
-    assert "1 database restored and checked" in opened.stdout
+    assert "1 database test-restored and checked" in opened.stdout

@@ -55,7 +55,7 @@ async def test_a_visitor_backs_up_restores_and_gets_a_lost_server_back() -> None
         await visitor.click(button("Show the plan"))
         await visitor.click(f"{ANN}.querySelector('.messages .danger')")
         await visitor.click(button("Yes, replace"))
-        await visitor.until(shows("Undo brings it back"))
+        await visitor.until(shows("Undo brings back"))
         await visitor.click("document.querySelector('[data-trouble=lose] button:not(:disabled)')")
         await visitor.click(f"{STATE} == 'lost' && document.querySelector('[data-trouble=lose] button')")
         await visitor.until(f"{STATE} == 'running'")

@@ -81,7 +81,7 @@ async def test_every_action_is_on_record_and_shown(standin: StandIn, idle: Setti
         await until(lambda: _recorded(service, "took the log file"))
         shown = await pressed(ann, "Actions", logs)
         lines = [line for line in shown.text.splitlines() if "Ann <b>" in line]
-        told = ("took the log file", "resumed", "paused: until ", "deleted: backup 1", "unpinned: backup 1", "pinned")
+        told = ("took the log file", "resumed", "paused until ", "deleted: backup 1", "unpinned: backup 1", "pinned")
         for line, action in zip(lines, told, strict=False):
             assert action in line
         assert "took a backup again: backup 1, to 11" in shown.text
@@ -175,4 +175,4 @@ async def test_keep_rules_are_explained_in_the_list_and_the_history(
         assert "🗓" in (await opened(ann, "Database Backup", "History")).button_texts[1]
         listed = await asyncio.to_thread(Shell(tmp_path).said, "list")
         assert "the newest of its month" in listed
-        assert "the newest proven backup" in listed
+        assert "the newest good backup" in listed

@@ -67,7 +67,7 @@ async def test_a_manual_backup_shows_stage_and_progress_and_then_the_result(offi
     result = await ended(office, "Backup stored, not delivered to user 77")
     assert result.id == view.id
     assert ", not to user 77" in result.text
-    assert "user 77 must open the bot and press Start" in result.text
+    assert "User 77 must open the bot and press Start" in result.text
     assert office.manager.requests == ["Ann"]
     await office.click("🔍 This backup", "Backup 2")
 

@@ -11,7 +11,7 @@ from tests.world.office import Office
 
 SCREENS = [
     ("📊 Backup Status", "Last backup"),
-    ("📜 Detailed Logs", "newest first"),
+    ("📜 Detailed Logs", "Detailed Logs"),
     ("🩺 System Health", "1 of 2 reachable"),
     ("🗂 History", "Press one to see"),
     ("⏸ Pause", "Pause scheduled backups?"),
@@ -42,7 +42,7 @@ async def test_status_tells_good_from_bad_at_a_glance(office: Office) -> None:
     assert shown.startswith("📊 Backup Status\n⚠️ Not delivered to user 77")
     assert "Next backup in 23 min, at 15:00\n" in shown
     assert ", not to user 77" in shown
-    assert "user 77 must open the bot and press Start" in shown
+    assert "User 77 must open the bot and press Start" in shown
     assert "⚠️ Complete backups: 23 of 24 in 24 h, 168 of 168 in 7 days" in shown
 
 
@@ -55,11 +55,11 @@ async def test_refreshing_an_unchanged_screen_is_no_error(office: Office, log_li
     assert not [line for line in log_lines if "ERROR" in line]
 
 
-@pytest.mark.parametrize(("choice", "until"), [("6 h", "Paused until "), ("Until resumed", "⏸ Paused,")])
+@pytest.mark.parametrize(("choice", "until"), [("6 h", " until "), ("Until resumed", "⏸ Paused by Ann")])
 async def test_pause_says_who_and_until_when_and_resume_ends_it(office: Office, choice: str, until: str) -> None:
     """Pausing asks for how long, shows who paused, and the menu then offers Resume."""
     await office.opened("⏸ Pause", "Pause scheduled backups?")
-    paused = await office.click(choice, "By Ann")
+    paused = await office.click(choice, "by Ann")
     assert "⏸ Paused" in paused.text.splitlines()[1]
     assert until in paused.text
     assert (office.manager.paused.until is None) == (choice == "Until resumed")

@@ -38,7 +38,7 @@ async def test_a_stale_or_malformed_button_is_answered_with_a_fresh_menu(office:
 async def test_a_stale_button_under_an_archive_opens_the_menu_below_it(office: Office) -> None:
     """A document has no text to edit: the menu comes as a new message."""
     office.manager.log.write_text("line\n")
-    await office.opened("📜 Detailed Logs", "newest first")
+    await office.opened("📜 Detailed Logs", "Detailed Logs")
     await office.ann.press("📄 Log file")
     document = await office.ann.wait_for(lambda seen: seen.document is not None)
     press = office.ann.press_data("old:button", document)

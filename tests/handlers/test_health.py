@@ -13,14 +13,14 @@ async def test_a_slow_check_says_so_at_once_and_then_shows_itself(office: Office
     office.manager.measured.clear()
     await office.opened("🩺 System Health", "Checking the disk")
     office.manager.measured.set()
-    shown = (await office.ann.wait_for(lambda seen: "Measured at" in seen.text)).text
+    shown = (await office.ann.wait_for(lambda seen: "As of" in seen.text)).text
     for words in (
         "✅ Schedule: every hour, next in 23 min",
         "⚠️ Backups: the last one 37 min ago",
         "✅ Disk: 12 GB free of 40 GB, full in about 180 days · 50 backups, 38 MB",
         "✅ Telegram: answers in 120 ms",
         "⚠️ Recipients: 1 of 2 reachable",
-        "🚫 user 77 must open the bot and press Start",
+        "🚫 User 77 must open the bot and press Start",
         "✅ Databases: all 2 backed up and checked",
         "⚠️ Not delivered to user 77",
     ):
@@ -44,7 +44,7 @@ async def test_others_are_served_meanwhile(office: Office) -> None:
     await office.opened("🩺 System Health", "Checking the disk")
     await office.open_menu(who=office.bob)
     office.manager.measured.set()
-    await office.ann.wait_for(lambda seen: "Measured at" in seen.text)
+    await office.ann.wait_for(lambda seen: "As of" in seen.text)
 
 
 async def test_the_full_check_shows_the_bad_news_first(office: Office) -> None:
@@ -52,7 +52,7 @@ async def test_the_full_check_shows_the_bad_news_first(office: Office) -> None:
     office.manager.measured.clear()
     await office.opened("🩺 System Health", "Checking the disk")
     office.manager.measured.set()
-    await office.ann.wait_for(lambda seen: "Measured at" in seen.text)
+    await office.ann.wait_for(lambda seen: "As of" in seen.text)
     await office.click("🩺 Full check", "Full check: 1 thing is wrong, 1 thing needs a look")
     assert office.ann.last.text.splitlines()[2:] == [
         "🚨 Clock: is 10 minutes fast by Telegram's",
@@ -69,4 +69,4 @@ async def test_a_check_that_never_ends_is_given_up(office: Office, monkeypatch: 
     await office.opened("🩺 System Health", "given up")
     monkeypatch.undo()
     office.manager.measured.set()
-    await office.click("🔄 Refresh", "Measured at")
+    await office.click("🔄 Refresh", "As of")

@@ -31,7 +31,7 @@ async def open_oldest(office: Office) -> None:
 
 async def open_number_two(office: Office) -> None:
     await open_oldest(office)
-    await office.click("bk:open:2:2", "Backup 2 ")
+    await office.click("bk:open:2:2", "Backup 2\n")
 
 
 async def test_the_history_is_paged_both_ways(years: Office) -> None:
@@ -67,14 +67,14 @@ async def test_one_backup_is_shown_in_full_and_leads_back_to_its_page(years: Off
     await open_number_two(years)
     shown = years.ann.last.text
     for words in (
-        "✅ Backup 2 · delivered",
+        "✅ Backup 2\n",
         "database_backup_20260713_120000.zip",
         "✅ users.db · 1.1 MB",
         "Integrity check, archive read back and compared",
         f"SHA-256 {'1f' * 32}",
         ", not to user 77",
-        "user 77 must open the bot and press Start",
-        "Kept: the newest proven backup",
+        "User 77 must open the bot and press Start",
+        "Kept: it is the newest good backup",
     ):
         assert words in shown
     command = "sqlite-courier restore database_backup_20260713_120000.zip --in-place"
@@ -106,7 +106,7 @@ async def test_pin_and_unpin(years: Office) -> None:
     await open_number_two(years)
     pinned = await years.click("📌 Pin", "📌 pinned")
     assert "🗑 Delete" not in pinned.button_texts
-    unpinned = await years.click("Unpin", "Backup 2 · delivered\n")
+    unpinned = await years.click("Unpin", "Backup 2\n")
     assert "🗑 Delete" in unpinned.button_texts
     assert years.manager.acts == ["pin 2 by Ann (11)", "unpin 2 by Ann (11)"]
 
@@ -135,7 +135,7 @@ async def test_keeping_it_deletes_nothing(years: Office) -> None:
     """The way out of the question leads back to the backup."""
     await open_number_two(years)
     await years.click("🗑 Delete", "Delete backup 2?")
-    await years.click("Cancel", "Backup 2 ·")
+    await years.click("Cancel", "Backup 2\n")
     assert years.manager.acts == []
 
 
@@ -146,18 +146,18 @@ async def test_an_old_question_deletes_nothing(years: Office) -> None:
     years.api.clock.advance(600)
     press = await years.ann.press("Yes, delete it")
     assert (await press.answered()).text == "That question is too old. Please confirm again."
-    await years.ann.wait_for(lambda seen: "Backup 2 ·" in seen.text)
+    await years.ann.wait_for(lambda seen: "Backup 2\n" in seen.text)
     assert years.manager.acts == []
 
 
 async def test_the_last_good_backup_is_refused_with_its_reason(years: Office) -> None:
     """What the manager refuses is shown with the sentence and the hint."""
     await years.opened("🗂 History", "page 1 of 3")
-    await years.click("bk:open:20:0", "Backup 20 ")
+    await years.click("bk:open:20:0", "Backup 20\n")
     await years.click("🗑 Delete", "Delete backup 20?")
     refused = await years.click("Yes, delete it", "is the last good backup of users.db")
     assert "💡 Make a new one first." in refused.text
-    await years.click("‹ Back", "Backup 20 ")
+    await years.click("‹ Back", "Backup 20\n")
 
 
 async def test_a_pinned_one_is_refused_before_the_question(years: Office) -> None:

@@ -24,20 +24,19 @@ async def test_an_archive_is_received_checked_and_described(inbox: House) -> Non
     """One message tells what came, then what is in it, and offers to restore it or to forget it."""
     backup = await inbox.made()
     await inbox.ann.send_document(inbox.archive(backup))
-    ready = await inbox.shows("whole and sound")
-    assert f"backup {backup.id}" in ready.text
+    ready = await inbox.shows("A backup, intact")
+    assert f"Backup {backup.id} (" in ready.text
     assert "also on the server's disk" in ready.text
     assert "shop.db · " in ready.text
     assert "3,001 rows in 2 tables" in ready.text
-    assert "Made on" in ready.text
-    assert backup.archive_sha256[:16] in ready.text
-    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "🗑 Forget"]
+    assert "From " in ready.text
+    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "✖️ Drop it"]
     assert inbox.ann.copy("SHA-256") == backup.archive_sha256
     folders = [room for room in inbox.left() if room.is_dir()]
     assert folders
     assert all(room.stat().st_mode & 0o777 == 0o700 for room in folders)
-    await inbox.press("Forget", ready)
-    await inbox.shows("Forgotten")
+    await inbox.press("Drop it", ready)
+    await inbox.shows("Dropped")
     assert inbox.left() == []
 
 
@@ -48,8 +47,8 @@ async def test_an_album_of_volumes_in_any_order_under_any_names(inbox: House, na
     volumes = inbox.volumes(inbox.archive(backup), 4, name)
     random.Random(3).shuffle(volumes)
     await inbox.ann.send_album(volumes)
-    ready = await inbox.shows("whole and sound", "in 4 volumes")
-    assert f"backup {backup.id}" in ready.text
+    ready = await inbox.shows("A backup, intact", "in 4 volumes")
+    assert f"Backup {backup.id} (" in ready.text
     assert len({m.id for m in inbox.ann.messages if m.sender_id != 11 and m.document is None}) == 1
 
 
@@ -64,7 +63,7 @@ async def test_one_by_one_it_says_which_are_missing(inbox: House) -> None:
     assert "any names" in again.text
     await inbox.ann.send_document(three)  # twice is no harm
     await inbox.ann.send_document(two)
-    ready = await inbox.shows("whole and sound", "in 3 volumes")
+    ready = await inbox.shows("A backup, intact", "in 3 volumes")
     assert ready.id == waiting.id
 
 
@@ -75,7 +74,7 @@ async def test_a_later_volume_alone_asks_for_the_first(inbox: House) -> None:
     waiting = await inbox.shows("Volumes are missing", "does not begin as an archive")
     assert "started again" not in waiting.text
     await inbox.ann.send_album([volumes[0], volumes[2]])
-    assert (await inbox.shows("whole and sound")).id == waiting.id
+    assert (await inbox.shows("A backup, intact")).id == waiting.id
 
 
 async def test_a_foreign_archive_is_taken_with_a_warning(inbox: House, tmp_path: Path) -> None:
@@ -87,7 +86,7 @@ async def test_a_foreign_archive_is_taken_with_a_warning(inbox: House, tmp_path:
     ready = await inbox.shows("An archive with databases", "app.db", "13 rows")
     assert "was not made by SQLite Courier" in ready.text
     assert "does not say when it was made" in ready.text
-    assert "whole and sound" not in ready.text
+    assert "A backup, intact" not in ready.text
 
 
 async def test_an_empty_archive_is_not_the_end_of_another(inbox: House, tmp_path: Path) -> None:
@@ -107,10 +106,10 @@ async def test_of_two_whole_archives_the_last_one_is_taken(inbox: House) -> None
     kept.write_bytes(first.read_bytes())
     second = await inbox.made()
     await inbox.ann.send_album([kept, inbox.archive(second)])
-    ready = await inbox.shows("whole and sound", f"backup {second.id}")
+    ready = await inbox.shows("A backup, intact", f"Backup {second.id} (")
     assert f"{first.name} belongs to another archive: one at a time" in ready.text
     await inbox.ann.send_document(kept)
-    another = await inbox.shows("whole and sound", f"backup {second.id - 1}")
+    another = await inbox.shows("A backup, intact", f"Backup {second.id - 1} (")
     assert another.id != ready.id
 
 
@@ -122,8 +121,8 @@ async def test_two_admins_at_once_have_two_collections(inbox: House) -> None:
     await inbox.shows("Volumes are missing", "I have 1")
     await inbox.shows("Volumes are missing", "I have 2", who=inbox.ben)
     await inbox.ann.send_document(two)
-    await inbox.shows("whole and sound")
-    assert inbox.said("whole and sound", who=inbox.ben) == []
+    await inbox.shows("A backup, intact")
+    assert inbox.said("A backup, intact", who=inbox.ben) == []
 
 
 # --- the catalogue document ------------------------------------------------------------------------------------------
@@ -139,15 +138,15 @@ async def test_the_forwarded_catalogue_lists_restore_points_to_fetch(inbox: Hous
     listed = await inbox.shows("Catalogue: 1 restore point")
     assert "did not send" not in listed.text
     await inbox.press("2 databases", listed)
-    ready = await inbox.shows("whole and sound", f"backup {backup.id}")
+    ready = await inbox.shows("A backup, intact", f"Backup {backup.id} (")
     assert ready.id == listed.id
-    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "‹ Restore points", "🗑 Forget"]
+    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "‹ Restore points", "✖️ Drop it"]
     await inbox.press("Restore points", ready)
     again = await inbox.shows("Catalogue: 1 restore point", since=ready.revision)
     await inbox.press("2 databases", again)
-    ready = await inbox.shows("whole and sound", since=again.revision)
-    await inbox.press("Forget", ready)
-    await inbox.shows("Forgotten")
+    ready = await inbox.shows("A backup, intact", since=again.revision)
+    await inbox.press("Drop it", ready)
+    await inbox.shows("Dropped")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +179,7 @@ async def test_a_database_file_is_checked_and_restored(inbox: House, tmp_path: P
     sent = make_database(tmp_path / "users.db", 12)
     await inbox.ann.send_document(sent)
     ready = await inbox.shows("A database file", "users.db · ", "13 rows in 2 tables")
-    assert "It came by itself, without a manifest: nothing proves" in ready.text
+    assert "It came alone: nothing proves" in ready.text
     assert "users.db is in WAL mode, and its users.db-wal is not here" in ready.text
     assert "It does not say when it was made" in ready.text
     plan = await pressed(inbox.ann, "Restore…", ready, "database file users.db", within=15)
@@ -258,7 +257,7 @@ async def test_other_items_of_an_album_are_left_out_by_name(inbox: House, tmp_pa
     paper = tmp_path / "notes.pdf"
     paper.write_text("paper")
     await inbox.ann.send_album([inbox.archive(backup), paper])
-    await inbox.shows("whole and sound", "notes.pdf is no archive")
+    await inbox.shows("A backup, intact", "notes.pdf is no archive")
     assert inbox.said("I don't know what to do") == []
 
 
@@ -284,7 +283,7 @@ async def test_commands_work_meanwhile(inbox: House) -> None:
     await inbox.ann.send("good morning")
     await inbox.shows("I don't know what to do with this. /admin opens the menu.")
     await inbox.ann.send_document(two)
-    await inbox.shows("whole and sound")
+    await inbox.shows("A backup, intact")
 
 
 async def test_a_sealed_archive_is_told_how_to_open(inbox: House, tmp_path: Path) -> None:
@@ -294,7 +293,7 @@ async def test_a_sealed_archive_is_told_how_to_open(inbox: House, tmp_path: Path
     await inbox.ann.send_document(sealed)
     said = await inbox.shows("sealed (encrypted with age)", "age -d -i KEY")
     assert inbox.api.calls_of("getFile") == []
-    await inbox.press("Forget", said)
+    await inbox.press("Drop it", said)
     await inbox.ann.send_document(sealed, name="renamed.zip")
     await inbox.shows("This can't be used", "renamed.zip")
 
@@ -317,7 +316,7 @@ async def test_a_file_over_the_limit_is_answered_with_what_to_do(inbox: House, t
         assert words in said.text
     assert inbox.api.calls_of("getFile") == []
     await inbox.ann.send_document(inbox.archive(await inbox.made()))
-    assert (await inbox.shows("whole and sound")).id == said.id
+    assert (await inbox.shows("A backup, intact")).id == said.id
     await inbox.ann.send_document(large(tmp_path, "some.db"))
     assert "Put it into a ZIP and cut that" in (await inbox.shows("some.db", "Too large")).text
 
@@ -330,13 +329,13 @@ async def test_a_large_file_that_the_catalogue_knows_is_had_another_way(inbox: H
     said = await inbox.shows("Too large", f"backup {backup.id}", "on the server's disk")
     restore = next(button for row in said.buttons for button in row if "Restore backup" in button.text)
     assert restore.callback_data == f"bk:restore:{backup.id}:0:{backup.mark}"
-    await inbox.press("Forget", said)
+    await inbox.press("Drop it", said)
     inbox.archive(backup).unlink()
     await inbox.service.courier.catalogue.backups.mark_deleted(backup.id)
     await inbox.ann.send_document(copy)
     said = await inbox.shows("Too large", "Telegram holds its volumes", since=said.revision)
     await inbox.press("Fetch backup", said)
-    assert f"backup {backup.id}" in (await inbox.shows("whole and sound")).text
+    assert f"Backup {backup.id} (" in (await inbox.shows("A backup, intact")).text
 
 
 async def test_too_large_is_answered_while_volumes_are_awaited(inbox: House, tmp_path: Path) -> None:
@@ -370,7 +369,7 @@ async def test_a_passing_trouble_of_the_download_is_got_over(inbox: House) -> No
     backup = await inbox.made()
     inbox.api.inject(faults.truncated(100), "download")
     await inbox.ann.send_document(inbox.archive(backup))
-    await inbox.shows("whole and sound")
+    await inbox.shows("A backup, intact")
 
 
 async def test_a_restart_in_between_is_told(inbox: House) -> None:
@@ -383,12 +382,12 @@ async def test_a_restart_in_between_is_told(inbox: House) -> None:
     assert stopped.id == waiting.id
     assert inbox.left() == []
     await inbox.start()
-    press = await inbox.ann.press("Forget", message=waiting, stale=True)
+    press = await inbox.ann.press("Drop it", message=waiting, stale=True)
     assert "no longer here" in (await press.answered()).text
     await inbox.ann.send_document(two)
     await inbox.shows("I have 2", ".zip.001", "started again meanwhile")
     await inbox.ann.send_document(one)
-    await inbox.shows("whole and sound")
+    await inbox.shows("A backup, intact")
 
 
 async def test_a_stop_in_the_middle_of_a_download_leaves_nothing(inbox: House) -> None:
@@ -409,7 +408,7 @@ async def test_a_button_of_something_gone_says_so(inbox: House) -> None:
     """What a former process collected is not here any more."""
     backup = await inbox.made()
     await inbox.ann.send_document(inbox.archive(backup))
-    ready = await inbox.shows("whole and sound")
+    ready = await inbox.shows("A backup, intact")
     for act in ("forget", "page", "point", "known", "back"):
         press = inbox.ann.press_data(f"in:{act}:0123abcd:0", ready)
         assert "no longer here" in (await press.answered()).text

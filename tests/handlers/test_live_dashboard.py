@@ -44,7 +44,7 @@ async def test_a_manual_backup_from_the_press_to_the_result(ann: Person) -> None
     [
         ("Backup Status", "gone.db is not backed up"),
         ("System Health", "1 of 2 reachable"),
-        ("Detailed Logs", "newest first"),
+        ("Detailed Logs", "Detailed Logs"),
         ("History", "No backup has been made yet"),
         ("Settings", "wins over .env"),
     ],

@@ -34,7 +34,7 @@ async def test_pictures_are_turned_over_in_one_message(monkeypatch: pytest.Monke
         for button, words in (
             ("24 h", "📈 Rows and size, last 24 hours"),
             ("🗓 Year", "🗓 A year of backups"),
-            ("⏳ How far back", "⏳ Back to today 22:15 (on this server's disk), in 3 places with 6 backups"),
+            ("⏳ How far back", "⏳ Back to today 22:00 (on this server's disk), in 3 places with 6 backups"),
         ):
             shown = await pressed(place.ann, button, shown, words)
             assert shown.file is not None

@@ -220,7 +220,7 @@ async def test_what_is_written_to_without_pause_can_be_restored(town: Town) -> N
         plan = await planned(town.ann, backup_id)
         assert "while the last plan was shown" in plan.text
         assert "What is written until the last moment is kept in the safety copy" in plan.text
-        assert "lost" in plan.text
+        assert "gone" in plan.text
         await more(2)
         await confirmed(town.ann, plan)
         await more(2)

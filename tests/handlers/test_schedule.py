@@ -57,7 +57,7 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
     async with house.serving() as service:
         schedule = await opened(house.ann, "Database Backup", "Settings", "Schedule")
         assert schedule.text.startswith("🗓 Every hour\nAt worst, 1 h of changes are lost\n")
-        assert "• Hourly" in schedule.button_texts
+        assert "• Every hour" in schedule.button_texts
         asked = await pressed(house.ann, "Every 15 min", schedule)
         assert "Every 15 minutes" in asked.text
         assert "Europe/Berlin" in asked.text
@@ -66,7 +66,7 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
         ]
         assert "reach back 12 h" in asked.text  # fifty archives at this pace
         assert service.parts.planned.scheduler.expression == "0 * * * *"
-        done = await pressed(house.ann, "Follow this schedule", asked)
+        done = await pressed(house.ann, "Use this schedule", asked)
         assert "Every 15 minutes, chosen by Ann" in done.text
         assert service.parts.planned.scheduler.next_run() == NOON.replace(minute=15)
         told = await house.ben.wait_for(lambda m: "Ann changed the schedule" in m.text, since=0)
@@ -95,7 +95,7 @@ async def test_daily_by_buttons(house: House, service: Service) -> None:
     screen = await pressed(house.ann, "03:35", screen)
     assert "Daily at 03:35\nAt worst, 24 h of changes are lost" in screen.text
     assert "tomorrow 03:35" in screen.text
-    await pressed(house.ann, "Follow this schedule", screen)
+    await pressed(house.ann, "Use this schedule", screen)
     assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 14, 1, 35, tzinfo=UTC)
 
 
@@ -104,7 +104,7 @@ async def test_daily_by_buttons(house: House, service: Service) -> None:
     [
         (
             ("Weekly …", "Thu", "04", "04:30"),
-            "Every Thu at 04:30\n⚠️ At worst, 7 days of changes are lost",
+            "Every Thursday at 04:30\n⚠️ At worst, 7 days of changes are lost",
             "30 4 * * 4",
         ),
         (
@@ -120,16 +120,16 @@ async def test_weekly_and_monthly_by_buttons(
     """The day is picked before the time, and what may be lost is said before the yes."""
     screen = await opened(house.ann, "Database Backup", "Settings", "Schedule", *path)
     assert words in screen.text
-    await pressed(house.ann, "Follow this schedule", screen)
+    await pressed(house.ann, "Use this schedule", screen)
     assert service.parts.planned.scheduler.expression == expression
 
 
 async def test_words_are_a_schedule_too(house: House, service: Service) -> None:
     """What was typed is shown as it was understood."""
     await opened(house.ann, "Database Backup", "Settings", "Schedule", "Type it")
-    asked = await typed(house.ann, "Mon-Fri 8pm", "Follow this schedule?")
-    assert "Mon–Fri at 20:00 · 0 20 * * 1-5\n⚠️ At worst, 3 days of changes are lost" in asked.text
-    await pressed(house.ann, "Follow this schedule", asked)
+    asked = await typed(house.ann, "Mon-Fri 8pm", "Use this schedule?")
+    assert "Mon–Fri at 20:00\n⚠️ At worst, 3 days of changes are lost" in asked.text
+    await pressed(house.ann, "Use this schedule", asked)
     assert service.parts.planned.scheduler.expression == "0 20 * * 1-5"
 
 
@@ -150,8 +150,8 @@ async def test_rubbish_gets_its_sentence_and_another_try(
     await opened(house.ann, "Database Backup", "Settings", "Schedule", "Type it")
     again = await typed(house.ann, rubbish, "Nothing has changed")
     assert sentence in again.text
-    asked = await typed(house.ann, "`0 8-20/2 * * MON-FRI`", "Follow this schedule?")
-    await pressed(house.ann, "Follow this schedule", asked)
+    asked = await typed(house.ann, "`0 8-20/2 * * MON-FRI`", "Use this schedule?")
+    await pressed(house.ann, "Use this schedule", asked)
     assert service.parts.planned.scheduler.expression == "0 8-20/2 * * MON-FRI"
 
 
@@ -170,7 +170,7 @@ async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: Hou
     await typed(house.ann, "5 5 * * *", "no longer waited")
     asked = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
     house.clock.now += timedelta(minutes=11)
-    screen = await pressed(house.ann, "Follow this schedule", asked)
+    screen = await pressed(house.ann, "Use this schedule", asked)
     assert "🗓 Every hour\n" in screen.text
     assert service.parts.planned.scheduler.expression == "0 * * * *"
 
@@ -246,7 +246,7 @@ async def test_a_schedule_too_often_for_the_size_is_refused(house: House, servic
     again = await typed(house.ann, "* * * * *", "too often for the size")
     assert "106 s to make and send, and runs would come 60 s apart" in again.text
     assert "at least 4 minutes" in again.text
-    await typed(house.ann, "*/5 * * * *", "Follow this schedule?")
+    await typed(house.ann, "*/5 * * * *", "Use this schedule?")
 
 
 async def test_across_the_end_of_summer_time(house: House) -> None:
@@ -264,8 +264,8 @@ async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House, s
     status = await service.courier.manager.status()
     assert (status.state, status.next_run_at) == (ServiceState.STOPPED, NOON.replace(hour=18, minute=2))
     shown = await opened(house.ben, "Database Backup", "Backup Status")
-    assert "⏸ Paused until 20:02" in shown.text.splitlines()[1]
-    assert "By Ann" in shown.text
+    assert "⏸ Paused by Ann until 20:02" in shown.text.splitlines()[1]
+    assert "by Ann" in shown.text
     assert "until 20:02" in shown.text
     house.clock.now = NOON + timedelta(hours=3)
     await service.parts.planned.follow()
@@ -290,7 +290,7 @@ async def test_a_pause_that_ended_while_nothing_ran(house: House) -> None:
 
 async def test_until_tomorrow_morning(house: House, service: Service) -> None:
     """08:00 of the next day by the zone's clock, shown with its end."""
-    paused = await opened(house.ann, "Database Backup", "Pause", "Until tomorrow 08:00")
+    paused = await opened(house.ann, "Database Backup", "Pause", "Until 08:00")
     assert "until 14 Jul, 08:00" in paused.text
     override = (await service.courier.manager.status()).paused
     assert override.until == datetime(2026, 7, 14, 6, 0, tzinfo=UTC)

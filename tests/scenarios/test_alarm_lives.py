@@ -137,7 +137,7 @@ async def second_poller(town: Town, clock: MovedClock) -> AsyncIterator[Callable
         (nothing_to_read, "Backup failed", "Backups are made again"),
         (missing, "users.db is not backed up", "users.db is backed up again"),
         (damaged, "users.db is not backed up", "users.db is backed up again"),
-        (shrunken, "users.db has shrunk", "users.db holds as much as before again"),
+        (shrunken, "users.db has lost rows", "users.db holds as much as before again"),
         (full, "Disk nearly full", "The disk has room again"),
         (unreachable, "Ben can't be reached", "Ben can be reached again"),
         (drill_failed, "Test-restore failed", "A test-restore succeeded"),

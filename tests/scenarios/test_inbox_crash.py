@@ -43,14 +43,14 @@ async def test_killed_in_the_middle_nothing_stays_and_the_admin_is_told(
     assert [path.name for path in left.rglob("*.001")] == [one.name]
 
     process = await serving(tmp_path, standin)
-    press = await ann.press("Forget", message=waiting)
+    press = await ann.press("Drop it", message=waiting)
     assert "no longer here" in (await press.answered(within=20)).text
     await ann.send_document(two)
     told = await ann.wait_for(lambda m: "Volumes are missing" in m.text, within=20)
     assert "started again meanwhile" in told.text
     assert not left.exists()
     await ann.send_document(one)
-    await ann.wait_for(lambda m: "whole and sound" in m.text, within=20)
+    await ann.wait_for(lambda m: "A backup, intact" in m.text, within=20)
     process.send_signal(signal.SIGTERM)
     assert (await process.ended(within=15)).returncode == 0
     assert list(work.glob("restore-*")) == []

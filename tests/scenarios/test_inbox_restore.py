@@ -20,7 +20,7 @@ async def test_an_archive_from_the_chat_alone_is_restored(inbox: House) -> None:
     lose_rows(live / "shop.db")
     inbox.archive(backup).unlink()
     await inbox.ann.forward(delivered)
-    ready = await inbox.shows("whole and sound", f"backup {backup.id}")
+    ready = await inbox.shows("A backup, intact", f"Backup {backup.id} (")
     when = date_time(backup.started_at, inbox.settings.timezone)
     choice = await pressed(inbox.ann, "Restore…", ready, f"From backup {backup.id} of {when}", within=15)
     await consented(inbox, await pressed(inbox.ann, "Show the plan", choice, "the plan", within=15))
@@ -40,7 +40,7 @@ async def test_volumes_of_an_unknown_archive_are_restored(inbox: House) -> None:
             path.unlink()
     await inbox.start()
     await inbox.ann.send_album(reversed(volumes))
-    ready = await inbox.shows("whole and sound", "not in this bot's catalogue")
+    ready = await inbox.shows("A backup, intact", "no record of it")
     await confirmed(inbox, ready)
     assert rows_in(live / "shop.db") == (3000, 3000)
     assert rows_in(live / "users.db") == (7, 7)
@@ -57,7 +57,7 @@ async def test_an_archive_that_a_mac_packed_anew_is_restored(inbox: House) -> No
             theirs.writestr(f"__MACOSX/backup/._{name}", b"\0\5\x16\7litter")
     lose_rows(inbox.folder / "live" / "shop.db")
     await inbox.ann.send_document(brought)
-    await confirmed(inbox, await inbox.shows("whole and sound", "not in this bot's catalogue"))
+    await confirmed(inbox, await inbox.shows("A backup, intact", "no record of it"))
     assert rows_in(inbox.folder / "live" / "shop.db") == (3000, 3000)
 
 
@@ -88,10 +88,10 @@ async def test_the_button_of_what_is_gone_is_answered(inbox: House, forgotten: b
     """What was offered before it was forgotten, or before a restart, changes nothing, and the press says so."""
     backup = await inbox.made()
     await inbox.ann.send_document(inbox.archive(backup))
-    ready = await inbox.shows("whole and sound")
+    ready = await inbox.shows("A backup, intact")
     if forgotten:
-        await inbox.press("Forget", ready)
-        await inbox.shows("Forgotten")
+        await inbox.press("Drop it", ready)
+        await inbox.shows("Dropped")
     else:
         await inbox.restart()
     await (await inbox.ann.press("Restore…", message=ready, stale=True)).answered()

@@ -30,7 +30,7 @@ async def test_a_sealed_archive_is_checked_and_restored(tmp_path: Path) -> None:
     async with open_house(tmp_path, AGE_IDENTITY_FILE=key) as house:
         archive = house.archive(await house.made())
         await house.ann.send_document(sealed(house, archive, recipient))
-        ready = await house.shows("whole and sound", "shop.db")
+        ready = await house.shows("A backup, intact", "shop.db")
         kept = [path for room in house.left() for path in room.rglob("*") if path.is_file()]
         assert [path.suffix for path in kept] == [".age"]
         lose_rows(tmp_path / "live" / "shop.db")
@@ -49,13 +49,13 @@ async def test_sealed_volumes_in_any_order(tmp_path: Path, count: int) -> None:
             await house.ann.send_document(volume)
         await house.shows("Volumes are missing", ".zip.001")
         await house.ann.send_document(first)
-        ready = await house.shows("whole and sound", f"in {count} volumes")
-        await house.press("Forget", ready)
+        ready = await house.shows("A backup, intact", f"in {count} volumes")
+        await house.press("Drop it", ready)
         await house.ann.send_document(first)
         waiting = await house.shows("Volumes are missing", ".zip.002", since=ready.revision)
         for volume in rest:
             await house.ann.send_document(volume)
-        assert (await house.shows("whole and sound", since=waiting.revision)).id == waiting.id
+        assert (await house.shows("A backup, intact", since=waiting.revision)).id == waiting.id
 
 
 async def test_without_the_right_key_it_says_so(tmp_path: Path) -> None:

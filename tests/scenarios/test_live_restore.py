@@ -16,7 +16,7 @@ async def test_from_a_backups_screen_to_the_restored_database_and_back(town: Tow
     plan = await planned(town.ann, backup_id, without="notes.db")
     assert "users.db" in plan.text
     assert "notes.db" not in plan.text
-    assert "37 newer rows of “entries” will be lost (87 rows → 50 rows)" in plan.text
+    assert "37 newer rows of “entries” will be gone (87 → 50 rows)" in plan.text
     (red,) = [button for row in plan.buttons for button in row if button.text == RED]
     assert red.style == "danger"
     sure = await pressed(town.ann, RED, plan, "now?")
@@ -100,7 +100,7 @@ async def test_what_is_in_the_way_leaves_no_red_button(town: Town) -> None:
         assert "nothing can be restored" in plan.text
         assert not [text for text in plan.button_texts if "Restore" in text]
         assert town.rooms == []
-    again = await pressed(town.ann, "Make a new plan", plan, "You can confirm")
+    again = await pressed(town.ann, "Make a new plan", plan, "Confirm by")
     await confirmed(town.ann, again)
     assert rows_in(town.notes) == (50, 50)
 
@@ -109,10 +109,10 @@ async def test_nothing_ticked_and_put_aside(town: Town) -> None:
     """Nothing to restore is told at once; a plan put aside leaves no copies behind and can be made anew."""
     backup_id = await town.back_up()
     choice = await choosing(town.ann, backup_id)
-    none = await pressed(town.ann, "None of them", choice, "0 of 2")
+    none = await pressed(town.ann, "Untick all", choice, "0 of 2")
     answer = await (await town.ann.press("Show the plan", message=none)).answered()
     assert (answer.text, answer.show_alert) == ("Tick at least one database.", True)
-    every = await pressed(town.ann, "All of them", none, "2 of 2")
+    every = await pressed(town.ann, "Tick all", none, "2 of 2")
     plan = await pressed(town.ann, "Show the plan", every, ": the plan")
     assert len(town.rooms) == 1
     aside = await pressed(town.ann, "Cancel", plan, "Nothing was changed")

@@ -13,7 +13,7 @@ async def test_an_old_server_gets_every_message(tmp_path: Path, log_lines: list[
         town.api.set_version(7, 3)
         await town.start()
         backup_id = await town.back_up()
-        archive = await town.ann.wait_for(lambda m: "Backup of" in m.text, since=0)
+        archive = await town.ann.wait_for(lambda m: "Backup 1 · " in m.text, since=0)
         assert archive.document is not None
         await town.api.until(lambda: town.ann.newest_pinned() is not None)
         details = await history_of(town.ann, backup_id)
@@ -22,7 +22,7 @@ async def test_an_old_server_gets_every_message(tmp_path: Path, log_lines: list[
         town.users.unlink()
         await town.back_up()
         town.service.courier.alarm_loop.nudge()
-        await town.ann.wait_for(lambda m: m.text.startswith("🚨") and "Since today" in m.text, since=0)
+        await town.ann.wait_for(lambda m: m.text.startswith("🚨") and " today" in m.text, since=0)
         assert "users.db" in (await opened(town.ann, "Database Backup", "Backup Status")).text
         assert sum("Bot API server does not know" in line for line in log_lines) == 3
         refused = [call for call in town.api.calls if call.status == 400]

@@ -306,7 +306,7 @@ async def test_a_cut_off_restore_is_undone_from_the_word_about_it(town: Town) ->
     told = await town.ann.wait_for(lambda m: "A restore was cut off" in m.text, since=0)
     assert rows_in(town.users) == (50, 50)
     await town.ann.press("↩️ Undo", message=told)
-    await town.ann.wait_for(lambda m: "↩️ Undo the restore" in m.button_texts, since=0)
+    await town.ann.wait_for(lambda m: "↩️ Undo the restore…" in m.button_texts, since=0)
     await town.ann.press("↩️ Undo the restore")
     await town.ann.wait_for(lambda m: "Yes" in "".join(m.button_texts), since=0)
     await town.ann.press("Yes")
@@ -327,7 +327,7 @@ async def test_what_the_command_line_restores_all_admins_hear(town: Town, runnin
         told = await person.wait_for(lambda m: "restored on the command line" in m.text, since=0)
         assert not told.silent
         assert "users.db" in told.text
-        assert "7 newer rows of “entries” were lost" in told.text
+        assert "7 newer rows of “entries” are gone" in told.text
     await town.restart()
     await town.service.look_for_news()
     assert len([m for m in town.ann.messages if "on the command line" in m.text]) == 1

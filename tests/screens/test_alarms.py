@@ -40,7 +40,7 @@ async def test_alarms_about_one_database(monkeypatch: pytest.MonkeyPatch, golden
         with closing(sqlite3.connect(users)) as connection, connection:
             connection.execute("DELETE FROM entries WHERE id > 7")
         await place.back_up(after=60)
-        drawn.keep("shrunken", await rung(place, "🚨 users.db has shrunk"))
+        drawn.keep("shrunken", await rung(place, "🚨 users.db has lost rows"))
         damage(orders)
         await place.back_up(after=60)
         drawn.keep("damaged", await rung(place, "🚨 orders.db"))

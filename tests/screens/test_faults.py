@@ -40,8 +40,8 @@ FAULTS = {
         gone(
             "out of DATABASES is ❌",
             "no_longer_named/status",
-            "▪️ orders.db",
-            "[🗑 Forget orders.db]",
+            "➖ orders.db",
+            "[✖️ Hide orders.db]",
             hidden=("❌", "🚨"),
         ),
     ),
@@ -49,7 +49,7 @@ FAULTS = {
         gone("an alarm without a next step", "alarms_*/[mpsuf]*", "💡", hidden=(r"─\n\[🔕 Mute.*\n$",)),
         gone("a pause without Resume", "alarms_service/paused", "[▶️ Resume]"),
     ),
-    5: (gone("a pause is ❌ Stopped", "paused/[mhs]*", "⏸ Paused until 22:18", hidden=("❌", "Stopped", "⚠️")),),
+    5: (gone("a pause is ❌ Stopped", "paused/[mhs]*", "⏸ Paused by Ann until 22:03", hidden=("❌", "Stopped", "⚠️")),),
     6: (
         gone("✅ though one is missing", "missing/[mhs][et]a*", "🚨 orders.db is not backed up"),
         gone("✅ though one is missing", "missing/menu", "⚠️ Last backup", hidden=("✅ Last",)),
@@ -62,14 +62,17 @@ FAULTS = {
     12: (gone("cron for people", "[!s]*/*", hidden=(CRON,)), gone("cron", "five/health", "✅ Schedule: every hour")),
     13: (
         gone(
-            "“every monday” refused", "schedules/weekly", "Every Mon at 03:00", "⚠️ At worst, 7 days of changes are lost"
+            "“every monday” refused",
+            "schedules/weekly",
+            "Every Monday at 03:00",
+            "⚠️ At worst, 7 days of changes are lost",
         ),
         gone("no warning of a month", "schedules/monthly", "⚠️ At worst, 31 days of changes are lost"),
         gone("no preset", "many_files/schedule", "[Daily …]  [Weekly …]  [Monthly …]"),
     ),
-    14: (gone("what is lost in jargon", "restore/plan", "🔴 3 newer rows of “entries” will be lost"),),
+    14: (gone("what is lost in jargon", "restore/plan", "🔴 3 newer rows of “entries” will be gone"),),
     15: (gone("UTC beside local times", "restore/*", hidden=("UTC",)),),
-    16: (gone("other figures than the plan's", "restore/restored", "60 rows in entries (63 before)"),),
+    16: (gone("other figures than the plan's", "restore/restored", "60 rows in “entries” (63 before)"),),
     17: (
         gone(
             "twenty green rows of sixty", "sixty/status", "✅ 60 databases", "[🗄 Databases]", hidden=("shop01", "more")
@@ -122,10 +125,10 @@ FAULTS = {
         ),
         gone("", "alarms_one/shrunken", "[👍 This is fine]"),
     ),
-    28: (gone("seven lines before the ticks", "five/my_databases", "Press one to tick it or not."),),
+    28: (gone("seven lines before the ticks", "five/my_databases", "Press to tick or untick."),),
     29: (gone("names broken at 80 columns", "commands_[!n]*/[lhp][ieo]*", hidden=(r"(?m)…$", r"(?m)^.{81}")),),
-    30: (gone("a sent ZIP without its date", "sent/choice", "From backup 1 of 28 Nov 2026, 21:15"),),
-    31: (gone("the same time twice, as Etc/UTC", "commands_utc/*", "20:15", hidden=("Etc", r"(?s)Made:.*\n {10}\d")),),
+    30: (gone("a sent ZIP without its date", "sent/choice", "From backup 1 of 28 Nov 2026, 21:00"),),
+    31: (gone("the same time twice, as Etc/UTC", "commands_utc/*", "20:00", hidden=("Etc", r"(?s)Made:.*\n {10}\d")),),
     32: (gone("edits not counted", "restore_edits/plan", "🔴 Changes to 5 rows", "🔴 The column “paid”"),),
     33: (gone("✅ though too old", "stale/*", "🚨", hidden=("✅ (Last|The last|Backups|Schedule)",)),),
     34: (gone("✅ and 🚨 of one disk", "disk/health", "🚨 Disk nearly full", hidden=("✅ Disk",)),),
@@ -137,17 +140,24 @@ FAULTS = {
             hidden=("(?s)MB needed.*MB needed", "/work", "/tmp", r"\d bytes"),
         ),
     ),
-    36: (gone("a run before its time", "paused/health", "next in 45 min, at 22:18", hidden=("22:00", "23:00")),),
-    37: (gone("a loud first backup", "first_backup/card", "👋 User 12 has yet to open the bot", hidden=("🚨", "⚠️")),),
+    36: (gone("a run before its time", "paused/health", "next in 45 min, at 22:03", hidden=("22:00", "23:00")),),
+    37: (gone("a loud first backup", "first_backup/card", "👋 User 12 must open the bot", hidden=("🚨", "⚠️")),),
     38: (
         gone("databases of another life", "another_life/*", hidden=("❌", "🚨", "⚠️")),
-        gone("", "another_life/status", "[🗑 Forget 3 old databases]"),
+        gone("", "another_life/status", "[✖️ Hide 3 old databases]"),
     ),
     39: (
         gone(
-            "many files unannounced", "many_files/[ch]*", "🧩 96 files and 84 MB a day in each chat. Every 6 h instead?"
+            "many files unannounced",
+            "many_files/[ch]*",
+            "🧩 4 volumes a backup: 96 files and 84 MB a day in each chat. Every 6 h instead?",
         ),
-        gone("the whole caption again", "captions_volumes/second", "🧩 2/2", hidden=("SHA-256", "cat ")),
+        gone(
+            "the whole caption again",
+            "captions_volumes/second",
+            "🧩 Volume 2 of 2 of backup 1",
+            hidden=("SHA-256", "cat "),
+        ),
     ),
     40: (
         gone("a forecast after minutes", "filling/after_an_hour", hidden=("full in",)),
@@ -159,13 +169,13 @@ FAULTS = {
     ),
     42: (
         gone("“@daily” refused", "schedules/daily", "Daily at 00:00"),
-        gone("unmarked", "many_files/schedule", "[• Hourly]"),
+        gone("unmarked", "many_files/schedule", "[• Every hour]"),
     ),
     43: (
         gone("types in help", "commands_one/help", "-h, --help", hidden=("<list", "<float", "INTEGER")),
         gone("121 lines", "commands_many/recover", "24 databases restored"),
     ),
-    44: (gone("safety copies for good", "restore/restored", "is backup 2, kept until 28 Dec 2026"),),
+    44: (gone("safety copies for good", "restore/restored", "(backup 2), until 28 Dec 2026"),),
     45: (gone("users.db refused", "sent/database", "📦 A database file", "[♻️ Restore…]"),),
 }
 """By number; the one that is missing is about the way to install, and below."""

@@ -10,7 +10,7 @@ import pytest
 SCREENS = Path(__file__).parent
 STATES = sorted(path.parent.name for path in SCREENS.glob("*/menu.txt"))
 COMMON = ("menu", "status", "health")
-OF_DATABASES = ("not backed up", "no good backup", "has shrunk")
+OF_DATABASES = ("not backed up", "no good backup", "has shrunk", "has lost rows")
 USUAL = ("🔄 Refresh", "📊 Backup Status")
 
 

@@ -31,7 +31,7 @@ async def keep_common(golden: Golden, place: Gallery) -> None:
 
 async def health(place: Gallery) -> Message:
     """System Health once it was measured."""
-    return await pressed(place.ann, "🩺 System Health", await place.screen(MENU), "Measured at", within=15)
+    return await pressed(place.ann, "🩺 System Health", await place.screen(MENU), "As of", within=15)
 
 
 async def test_first_run(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
@@ -73,7 +73,7 @@ async def test_five_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> 
         quiet = await place.screen(*mine, "🌙 Quiet hours")
         drawn.keep("no_quiet_hours", quiet)
         drawn.keep("quiet_hours", await pressed(place.ann, "myquiet:1320:420:0", quiet))
-        drawn.keep("my_databases", await place.screen(*mine, "🗄 Databases"))
+        drawn.keep("my_databases", await place.screen(*mine, "🗄 My databases"))
         drawn.finish()
 
 
@@ -378,7 +378,7 @@ async def test_schedules(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         for name, words in (("weekly", "every monday"), ("monthly", "0 4 1 * *"), ("daily", "@daily")):
             asked = await place.screen(MENU, "⚙️ Settings", "🗓 Schedule", "⌨️ Type it")
             await place.ann.send(words)
-            drawn.keep(name, await place.ann.wait_for(lambda m: "Follow this" in m.text and m.id > asked.id))  # noqa: B023
+            drawn.keep(name, await place.ann.wait_for(lambda m: "Use this" in m.text and m.id > asked.id))  # noqa: B023
         drawn.finish()
 
 
@@ -386,10 +386,10 @@ async def test_sent_to_the_bot(monkeypatch: pytest.MonkeyPatch, golden: Draw) ->
     """An archive and a database file that an admin sends, and what can be restored from the archive."""
     async with gallery(monkeypatch, FIVE[:2]) as place:
         drawn = golden("sent", place)
-        drawn.hidden[f"Made on {socket.gethostname()}"] = "Made on server"
+        drawn.hidden[f"From {socket.gethostname()}"] = "From server"
         made = await place.back_up()
         await place.ann.send_document(place.settings.backup_dir / made.archive_name)
-        ready = await place.ann.wait_for(lambda m: "whole and sound" in m.text, within=15)
+        ready = await place.ann.wait_for(lambda m: "A backup, intact" in m.text, within=15)
         drawn.keep("archive", ready)
         drawn.keep("choice", await pressed(place.ann, "Restore…", ready, "which databases", within=15))
         await place.ann.send_document(place.path("users.db"))
@@ -408,7 +408,7 @@ async def test_many_files(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None
         drawn.keep("health", await health(place))
         schedule = await place.screen(MENU, "⚙️ Settings", "🗓 Schedule")
         drawn.keep("schedule", schedule)
-        drawn.keep("rarer", await pressed(place.ann, "Every 6 h", schedule, "Follow"))
+        drawn.keep("rarer", await pressed(place.ann, "Every 6 h", schedule, "Use this"))
         drawn.finish()
 
 

@@ -93,15 +93,15 @@ def test_contents_tell_what_when_where_and_what_is_not_in_it() -> None:
     said = plain(texts.upload(seen(UploadPhase.READY, contents=shown), NOW, ZONE))
     for words in (
         "in 3 volumes",
-        "Made on server",
-        "backup 7",
+        "From server",
+        "Backup 7 (",
         "✅ users.db",
         "12,480 rows in 3 tables",
         "Incomplete: without",
     ):
         assert words in said
     unknown = plain(texts.upload(seen(UploadPhase.READY, contents=contents()), NOW, ZONE))
-    assert "not in this bot's catalogue" in unknown
+    assert "This bot has no record of it" in unknown
 
 
 def points(count: int) -> tuple[RestorePoint, ...]:

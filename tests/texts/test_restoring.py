@@ -125,10 +125,10 @@ def test_a_plan_says_all_that_a_consent_needs() -> None:
     """Rows now and then, size, schema, user_version, who has it open, what is lost, until when."""
     seen = fits(plan_texts.plan(a_plan(change()), NOW, ZONE, NOW + timedelta(minutes=2)))
     for words in (
-        "Backup 12 of", "(2 days ago)", "\nusers.db\n", "Into the live file", "table0: 87 rows → 50 rows",
+        "Backup 12 of", "(2 days ago)", "\nusers.db\n", "Into the live file", "table0: 87 → 50 rows",
         "user_version 3 → 0", "index 0 added", "It is open by python3 (123)",
-        "37 newer rows of “entries”", "A copy of what is there now is kept for 30 days: Undo brings it back",
-        "You can confirm until",
+        "37 newer rows of “entries”", "For 30 days, Undo brings back what is there now",
+        "Confirm by",
     ):  # fmt: skip
         assert words in seen, words
 
@@ -136,7 +136,7 @@ def test_a_plan_says_all_that_a_consent_needs() -> None:
 def test_a_result_gives_the_figures_of_the_plan_and_says_where_the_damaged_copy_lies() -> None:
     """Who consented to "60 → 55" reads that, not the rows of all tables together."""
     seen = fits(restoring.result(result("users.db"), ZONE))
-    assert "users.db: 55 rows in users (60 before), checked." in seen
+    assert "users.db: 55 rows in “users” (60 before), checked." in seen
     assert "in no backup, it is kept as /srv/kept/users.db" in seen
 
 
@@ -145,7 +145,7 @@ def test_what_is_in_the_way_stands_first_and_nothing_can_be_confirmed() -> None:
     seen = fits(plan_texts.plan(a_plan(change(), obstacles=("The disk is full.",)), NOW, ZONE, None))
     assert seen.index("⛔ The disk is full.") < seen.index("users.db")
     assert "nothing can be restored" in seen
-    assert "confirm until" not in seen
+    assert "Confirm by" not in seen
 
 
 @settings(max_examples=30)
@@ -189,7 +189,7 @@ def test_many_databases_are_told_in_brief_with_what_is_lost() -> None:
     assert all(f"number{number:02}.db" in seen for number in range(20))
     assert "30 tables with other numbers of rows" in seen
     assert "Loses rows of 30 tables." in seen
-    assert "You can confirm until" in seen
+    assert "Confirm by" in seen
 
 
 @pytest.mark.parametrize("stage", list(RestoreStage))

@@ -50,9 +50,9 @@ from bot.texts import logs as logs_texts
 from bot.texts import runs as run_texts
 from bot.texts import status as status_texts
 from bot.texts.alarm_words import words_of
-from bot.texts.backups import check_verdict
 from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, cut, length, name, plain, signed, text
 from bot.texts.measures import age, duration, human_size, moment, next_run
+from bot.texts.proof import check_verdict
 from bot.texts.restoring import restored_line
 from tests.world import samples
 from tests.world.samples import LONG, Markup, fits
@@ -169,12 +169,12 @@ def test_the_passes_of_an_hour_that_comes_twice_are_told_apart(
 def test_a_moment_in_a_message_that_stays_can_be_told_by_the_readers_clock() -> None:
     """Captions, alarms and their ends carry the instant behind the words, which stay as they are."""
     caption = delivery_texts.caption(samples.backup(), samples.volume(), samples.BERLIN)
-    assert '<b>Backup of <tg-time unix="1783944000">13 Jul 2026, 14:00 Europe/Berlin</tg-time></b>' in caption
-    assert "✅ Backup of 13 Jul 2026, 14:00 Europe/Berlin\n" in plain(caption)
+    assert '<b>Backup 1 · <tg-time unix="1783944000">13 Jul 2026, 14:00 (12:00 UTC)</tg-time></b>' in caption
+    assert "✅ Backup 1 · 13 Jul 2026, 14:00 (12:00 UTC)\n" in plain(caption)
     alarm = Alarm(id="1" * 8, key="disk", began_at=NOW - timedelta(hours=3))
     told = alarm_texts.alarm(alarm, NOW, timedelta(hours=6), NOW + timedelta(days=1), samples.BERLIN)
     over = alarm_texts.alarm_over(replace(alarm, ended_at=NOW), samples.BERLIN)
-    assert "Since today 11:37, for 3 h now · 🔕 muted until tomorrow 14:37" in plain(told)
+    assert "Since 11:37 today, for 3 h now · 🔕 muted until tomorrow 14:37" in plain(told)
     assert "today 11:37 to today 14:37." in plain(over)
     for message in (told, over):
         moments = [entity["unix_time"] for entity in parse_html(message).entities if entity["type"] == "date_time"]
@@ -345,12 +345,12 @@ def test_every_caption_fits(total: int, sealed: str) -> None:
         assert "1f" * 8 in caption
         assert "by hand: " in caption
         assert caption.count("<blockquote expandable>") == caption.count("</blockquote>") == 1
-        assert ("Incomplete backup" in caption) == bool(backup.skipped)
+        assert ("· incomplete ·" in caption) == bool(backup.skipped)
         Markup().feed(caption)
         short = delivery_texts.caption(backup, volume, ZONE, in_full=False)
         assert caption.startswith(short[:120])
         assert "1f" * 8 not in short
-        assert delivery_texts.caption(backup, samples.volume(2, max(2, total)), ZONE).startswith("🧩 <b>2/")
+        assert delivery_texts.caption(backup, samples.volume(2, max(2, total)), ZONE).startswith("🧩 Volume 2 of ")
 
 
 # --- what is said ---
@@ -367,7 +367,7 @@ def test_a_run_that_could_not_be_stored_points_at_the_folder() -> None:
 def test_a_server_that_has_a_name_begins_its_messages_with_it() -> None:
     """Escaped, within the limits, on a phone without markup; without a name nothing is added."""
     caption = delivery_texts.caption(samples.backup(), samples.volume(), ZONE, server="a <b> & c")
-    assert plain(caption).startswith("🖥 a <b> & c · ✅ Backup of 13 Jul 2026")
+    assert plain(caption).startswith("🖥 a <b> & c · ✅ Backup 1 · 13 Jul 2026")
     many = samples.backup(databases=tuple(replace(samples.backup().databases[0], name=LONG) for _ in range(60)))
     assert length(delivery_texts.caption(many, samples.volume(), ZONE, server="x" * 32)) <= CAPTION_LIMIT
     alarm = Alarm(id="1" * 8, key="disk", began_at=samples.NOW)
@@ -380,11 +380,11 @@ def test_a_server_that_has_a_name_begins_its_messages_with_it() -> None:
 def test_the_caption_of_a_good_backup_says_it_all() -> None:
     """Time, contents, ratio, databases, verdict, hash and how to restore."""
     assert plain(delivery_texts.caption(samples.backup(), samples.volume(), ZONE)).splitlines() == [
-        "✅ Backup of 13 Jul 2026, 14:00 Europe/Berlin",
-        "2 databases, 2.3 MB (762 KB packed), all checked",
+        "✅ Backup 1 · 13 Jul 2026, 14:00 (12:00 UTC)",
+        "2 databases, 2.3 MB (762 KB packed), checked",
         "users.db, analytics.db",
         "🔎 Integrity check, archive read back and compared",
-        "SHA-256 1f1f1f1f1f1f1f1f… of the whole archive",
+        f"SHA-256 {'1f' * 32}",
         "To restore by hand: unzip it, then read backup_info.txt",
     ]
 
@@ -392,9 +392,16 @@ def test_the_caption_of_a_good_backup_says_it_all() -> None:
 def test_the_caption_tells_a_check_of_an_earlier_hour() -> None:
     """What was taken over since not a byte had changed is not said to have been checked now."""
     earlier = samples.database("shop.db", checked_at=NOW)
-    both, alone = samples.backup(databases=(samples.database(), earlier)), samples.backup(databases=(earlier,))
-    assert "check (1 of 2 databases are unchanged since an earlier one), archive" in check_verdict(both)
-    assert "check (all databases are unchanged since an earlier one), archive" in check_verdict(alone)
+    older = replace(earlier, checked_at=NOW - timedelta(hours=1))
+    said = [
+        check_verdict(samples.backup(databases=some), samples.BERLIN)
+        for some in ((samples.database(), earlier), (earlier,), (earlier, older))
+    ]
+    assert said == [
+        "🔎 Integrity check (1 of 2 unchanged since that of 13 Jul 2026, 14:37), archive read back and compared",
+        "🔎 Unchanged since the integrity check of 13 Jul 2026, 14:37, archive read back and compared",
+        "🔎 Unchanged since the integrity check of 13 Jul 2026, 13:37 or later, archive read back and compared",
+    ]
 
 
 def test_what_a_database_holds_amiss_is_a_warning_in_caption_and_chat() -> None:
@@ -418,7 +425,7 @@ def test_a_backup_with_gaps_says_each_cause_once() -> None:
     many = samples.backup(skipped=tuple(samples.skipped(f"shop{number}.db") for number in range(12)))
     caption = plain(delivery_texts.caption(many, samples.volume(1, 2), ZONE))
     assert caption.startswith("⚠️")
-    assert "🧩 2 files, this is 1/2" in caption
+    assert "🧩 Volume 1 of 2" in caption
     assert caption.count(" are damaged") == 1
     assert "shop7.db and 4 more are damaged" in caption
     assert "cat database_backup_20260713_120000.zip.* > database_backup_20260713_120000.zip" in caption
@@ -450,7 +457,7 @@ def test_status_puts_trouble_first() -> None:
     )
     shown = plain(status_texts.status(samples.status(databases=(*good, bad)), ZONE)).splitlines()
     lines = [line for line in shown[2:] if ".db" in line]
-    assert lines[0] == "🚨 shop.db: It is damaged · last backed up 37 min ago"
+    assert lines[0] == "🚨 shop.db: It is damaged · last backup 37 min ago"
     assert lines[1] == "✅ users.db · 1.1 MB"
 
 
@@ -460,7 +467,7 @@ def test_a_database_that_is_configured_no_longer_is_no_trouble() -> None:
     retired = DatabaseStatus(name="old.db", path="/srv", bytes=None, last=last, verdict=Verdict.OK, retired=True)
     seen = samples.status(databases=(retired, *samples.status().databases))
     lines = [line for line in plain(status_texts.status(seen, ZONE)).splitlines() if ".db" in line]
-    assert lines[-1] == "▪️ old.db: taken out of DATABASES, so not backed up any more; older backups stay"
+    assert lines[-1] == "➖ old.db: no longer in the settings; backups stay"
     assert "old.db" not in plain(health_texts.health(samples.health(status=seen), ZONE))
 
 

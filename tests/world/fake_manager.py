@@ -191,7 +191,7 @@ class FakeManager:
         return BackupDetails(
             backup=self._backup(backup_id),
             deliveries=self.deliveries.get(backup_id, ()),
-            retention="the newest proven backup",
+            retention="the newest good backup",
             volumes=1,
             restorable=self._backup(backup_id).sound,
         )

@@ -32,8 +32,8 @@ from tests.world.service import opened
 from tests.world.stand_in import StandIn
 from tests.world.telegram import OfflineSession
 
-EVENING = datetime(2026, 11, 28, 20, 15, tzinfo=UTC)
-"""A Saturday, 21:15 in Berlin."""
+EVENING = datetime(2026, 11, 28, 20, 0, tzinfo=UTC)
+"""A Saturday, 21:00 in Berlin, when a run is planned."""
 
 FIVE = ("users.db", "orders.db", "billing.db", "sessions.db", "analytics.db")
 SIXTY = tuple(f"shop{number:02}.db" for number in range(1, 61))

@@ -85,7 +85,9 @@ async def confirmed(house: House, ready: Message) -> Message:
 
 async def consented(house: House, before: Message) -> Message:
     """Press through both questions once the plan is there; the result."""
-    plan = await house.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts, since=before.revision - 1, within=15)
+    plan = await house.ann.wait_for(
+        lambda m: "Restore…" in str(m.button_texts) and ": the plan" in m.text, since=before.revision - 1, within=15
+    )
     sure = await pressed(house.ann, "♻️ Restore", plan, "now?")
     await house.press("Yes, replace", sure)
     return await house.ann.wait_for(lambda m: "↩️ Undo" in m.button_texts, since=sure.revision, within=30)

@@ -19,7 +19,7 @@ from tests.world.databases import make_database, write_env
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
 
-RED, YES = "♻️ Restore", "Yes, replace"
+RED, YES = "♻️ Restore…", "Yes, replace"
 
 
 @dataclass

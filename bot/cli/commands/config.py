@@ -149,7 +149,7 @@ def _print(
         output.complain(f"  {missing.reason}", one_line(said if path in said else f"{path}: {said}"))
     names = stored_names(settings.backup_dir)
     output.tell(f"Delivered to: {', '.join(names.get(one) or one.called for one in people.recipients) or 'nobody'}")
-    output.tell(f"When: {in_words(plan.expression)}, by the time of {zone_name(settings.timezone)}")
+    output.tell(f"When: {in_words(plan.expression)} ({zone_name(settings.timezone)})")
     load = _load(settings, plan, taken)
     if load.is_much and people.chats:
         output.warn(f"that is {load_words(load)}; SCHEDULE=every 6 hours brings less of them")
@@ -159,15 +159,23 @@ def _print(
             output.say(f"  {one_line(each.why)}")
         if len(found.left_out) > _MOST_LEFT_OUT:
             output.say(f"  and {len(found.left_out) - _MOST_LEFT_OUT} more (--json names all)")
-    output.say(f"\nSettings, read from {env_file.absolute()}:" if env_file.exists() else "\nSettings:")
     rows = settings.effective()
-    shown = rows if everything else [row for row in rows if row[2] != "default"]
-    output.print_table(("setting", "from", "value"), [(name, source, one_line(value)) for name, value, source in shown])
-    if len(shown) < len(rows):
-        output.say(f"{len(rows) - len(shown)} more have their default: --all shows them.")
+    _print_settings(rows, env_file, everything=everything)
     _print_chosen({name: source for name, _, source in rows}, plan, people)
     for line in warnings:
         output.warn(line)
+
+
+def _print_settings(rows: Sequence[tuple[str, str, str]], env_file: Path, *, everything: bool) -> None:
+    output.say(f"\nSettings, read from {env_file.absolute()}:" if env_file.exists() else "\nSettings:")
+    shown = rows if everything else [row for row in rows if row[2] != "default"]
+    if {source for _, _, source in shown} == {env_file.name}:  # as the line above says
+        output.print_table(("setting", "value"), [(name, one_line(value)) for name, value, _ in shown])
+    else:
+        table = [(name, source, one_line(value)) for name, value, source in shown]
+        output.print_table(("setting", "from", "value"), table)
+    if len(shown) < len(rows):
+        output.say(f"{len(rows) - len(shown)} more at their defaults (--all).")
 
 
 def _load(settings: Settings, plan: SchedulePlan, taken: Sequence[Database]) -> ChatLoad:

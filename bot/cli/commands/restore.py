@@ -16,7 +16,7 @@ from bot.cli import output
 from bot.cli.identity import Identity, asking, keys_of
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.cli.restore_opening import open_for_restore
-from bot.cli.restore_output import print_plan, print_restored
+from bot.cli.restore_output import print_nothing_to_do, print_plan, print_restored
 from bot.cli.sources import Wanted, open_source
 from bot.errors import RestoreRefusedError
 from bot.models import RestoreMethod, RestorePlan
@@ -166,6 +166,9 @@ def _may_force(plan: RestorePlan) -> str:
 
 async def _agreed(plan: RestorePlan, timezone: ZoneInfo, *, ask: bool, json: bool) -> bool:
     """Print the plan and, with `ask`, have it confirmed. Raises `RestoreRefusedError` where it can't be carried out."""
+    if ask and not json and not plan.all_obstacles and all(change.same for change in plan.changes):
+        print_nothing_to_do(plan, timezone)
+        return False
     if not json:
         print_plan(plan, timezone, obstacles=False)
     if plan.all_obstacles:
@@ -174,9 +177,6 @@ async def _agreed(plan: RestorePlan, timezone: ZoneInfo, *, ask: bool, json: boo
         )
     if not ask:
         return True
-    if not json and all(change.same for change in plan.changes):
-        output.say("Nothing was changed: all is as in the backup already.")
-        return False
     if json or not sys.stdin.isatty():
         raise RestoreRefusedError(
             "A restore into live databases has to be confirmed.", hint="Give --yes; look at --dry-run first."

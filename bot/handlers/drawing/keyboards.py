@@ -236,8 +236,8 @@ def to_menu() -> InlineKeyboardMarkup:
 def pause_choices() -> InlineKeyboardMarkup:
     """Return how long to pause."""
     return keyboard(
-        [button(label, Pause(hours=hours)) for label, hours in (("1 h", 1), ("6 h", 6), ("1 day", 24))],
-        [button("Until tomorrow 08:00", PauseTill(hour=8))],
+        [button(label, Pause(hours=hours)) for label, hours in (("1 h", 1), ("6 h", 6), ("24 h", 24))],
+        [button("Until 08:00", PauseTill(hour=8))],
         [button("Until resumed", Pause(hours=0), ButtonStyle.DANGER)],
         TO_MENU,
     )

@@ -26,8 +26,9 @@ class DatabaseTable(CatalogueTable):
 
     @reading
     async def known_names(self) -> dict[str, str]:
-        """Return the member name of every database path ever seen."""
-        return {row["path"]: row["name"] for row in await self._db.rows("SELECT path, name FROM database_names")}
+        """Return the member name of every database path ever seen, in the order they were met in."""
+        rows = await self._db.rows("SELECT path, name FROM database_names ORDER BY rowid")
+        return {row["path"]: row["name"] for row in rows}
 
     @writing
     async def remember(self, databases: Iterable[Database]) -> None:

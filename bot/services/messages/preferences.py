@@ -111,12 +111,9 @@ class Preferences:
         await self._change(admin_id, actor, Action.ALL_CHOSEN, (), databases=None)
 
     async def known(self) -> tuple[str, ...]:
-        """Return the names of the databases that were ever backed up, or are to be."""
-        names = {
-            *(await self._catalogue.databases.known_names()).values(),
-            *(await self._catalogue.backups.latest_by_database()),
-        }
-        return tuple(sorted(names, key=str.casefold))
+        """Return the names of the databases that were ever backed up, or are to be, in the order they were met in."""
+        met = (await self._catalogue.databases.known_names()).values()
+        return tuple(dict.fromkeys((*met, *sorted(await self._catalogue.backups.latest_by_database()))))
 
     async def my_messages(self, admin_id: int) -> MyMessages:
         """Return everything the screen of an admin shows."""

@@ -59,6 +59,7 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
     """
     documents: list[Document] = []
     troubles: list[str] = []
+    unreached: list[str] = []
     reached = ambiguous = empty = False
     for chat_id in dict.fromkeys(chat_ids):
         try:
@@ -69,6 +70,7 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
             ) from None
         except Outcome as outcome:
             reached |= not isinstance(outcome, Transient)
+            unreached.append(f"{outcome.sentence[:1].upper()}{outcome.sentence[1:]}.")
             troubles.append(f"Chat {chat_id}: {outcome.sentence}.")
         except CourierError as error:
             reached = True
@@ -77,12 +79,12 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
             troubles.append(f"Chat {chat_id}: {error.sentence}")
     if not documents and not reached:
         raise TelegramError(
-            "\n".join(["Telegram could not be asked for the pinned catalogue.", *troubles]),
+            "\n".join(["Telegram can't be reached.", *dict.fromkeys(unreached)]),
             hint="Look at the network of this machine, at PROXY and TELEGRAM_API, and try again.",
         )
     if not documents:
         raise (NeverPublishedError if empty and not ambiguous else NotFoundError)(
-            "\n".join(["No pinned catalogue of restore points was found.", *troubles]),
+            "\n".join(["No pinned list of backups was found.", *troubles]),
             hint=(
                 f"Run this with --wait, and forward to the bot either the document {DOCUMENT_NAME} or an archive "
                 "(database_backup_….zip, all its volumes) from any chat that has it. --admin can be given more than "
@@ -159,7 +161,7 @@ def choose_point(
 async def _document_of(chats: Chats, chat_id: int) -> Document:
     pinned = await chats.pinned(chat_id)
     if pinned is None:
-        raise NeverPublishedError("nothing is pinned there.")
+        raise NeverPublishedError("no list of backups is pinned there.")
     document = pinned.document
     if document is None or document.name != DOCUMENT_NAME:
         raise NotFoundError("something else is pinned on top; unpin it, and ours shows again if it is below.")

@@ -75,8 +75,8 @@ def cut_off_restores(store: Store, now: datetime, timezone: ZoneInfo) -> tuple[s
             continue
         if record.state is RecordState.UNDER_WAY and store.control != store.folder:  # nobody could put it in order here
             said.append(
-                f"The restore of {source_words(record.source, timezone)}, asked for by {record.requested_by}, is under"
-                f" way or was cut off. The next command that can write {store.folder} tells."
+                f"The restore from {source_words(record.source, timezone)}, asked for by {record.requested_by}, is"
+                f" under way or was cut off. The next command that can write {store.folder} tells."
             )
         elif record.cut_off is not None:
             said.append(cut_off_words(record.cut_off, timezone, safety_id=record.safety_id))

@@ -146,7 +146,7 @@ def _uncounted(name: str, tables: Sequence[str]) -> tuple[str, ...]:
     )
     return (
         f"{name}: edits were not counted in {shown} (too large, or not comparable): rows that were changed there since"
-        " will be lost too.",
+        " will be gone too.",
     )
 
 

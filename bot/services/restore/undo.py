@@ -120,7 +120,10 @@ async def _changes(
     abort: Abort,
     report: ReportRestore,
 ) -> list[DatabaseChange]:
-    """Plan each database; what was not written since the restore is no loss."""
+    """Plan each database. To an undo, what was not written since the restore is no loss; a redo takes away again what
+    the undo brought back, as the restore did.
+    """
+    redo = record.act is RestoreAct.UNDO
     incoming = {one.name: one for one in intake.databases}
     targets: dict[str, Target] = {}
     written: dict[str, str] = {}  # since the restore: names, each with the fingerprint of what the restore brought
@@ -128,7 +131,7 @@ async def _changes(
         if entry.name in incoming:
             target = await read_target(Path(entry.path), scratch, context, abort=abort)
             targets[entry.name] = known_active(target, context.active)
-            if target.snapshot is not None:
+            if target.snapshot is not None and not redo:
                 found = await run_checked(fingerprint_of, target.snapshot.file, abort=abort)
                 if found != entry.new_fingerprint:
                     written[entry.name] = entry.new_fingerprint
@@ -148,7 +151,7 @@ async def _changes(
                         folder=None,
                         force=False,
                         brought=brought.get(name),
-                        told_apart=name in brought,
+                        told_apart=redo or name in brought,
                     ),
                     abort=abort,
                 )

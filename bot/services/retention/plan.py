@@ -115,7 +115,7 @@ def _floors(
     )
     for newest_first in orders:
         if newest_first:
-            reasons.setdefault(newest_first[0].id, "the newest proven backup")
+            reasons.setdefault(newest_first[0].id, "the newest good backup")
         for backup, names in _last_good(newest_first):
             reasons.setdefault(backup.id, f"the last good backup of {', '.join(names)}")
     known = {folded(database.name) for backup in ordinary for database in backup.databases}

@@ -236,7 +236,8 @@ class Timetable:
         return reach if reach < self._max_age else None
 
 
-def tomorrow_at(hour: int, now: datetime, timezone: ZoneInfo) -> datetime:
-    """Return that hour of the next day by the zone's wall clock, aware."""
-    day = now.astimezone(timezone).date() + timedelta(days=1)
+def next_at(hour: int, now: datetime, timezone: ZoneInfo) -> datetime:
+    """Return when the zone's wall clock next shows that hour, aware."""
+    local = now.astimezone(timezone)
+    day = local.date() + timedelta(days=1 if local.hour >= hour else 0)
     return datetime(day.year, day.month, day.day, hour, tzinfo=timezone)

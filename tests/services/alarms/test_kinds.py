@@ -201,8 +201,8 @@ async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_ba
     await scene.back_up()
     change(scene.sources[0], "DELETE FROM entries WHERE id > 3")
     assert await scene.pass_time(3 * HOUR, scene.back_up) == ["shrunken:users.db"]
-    assert "entries 500 → 3" in await the_alarm(scene)
-    warned = [message for message in scene.ann.messages if message.document and "entries 500 → 3" in message.text]
+    assert "“entries” 500 → 3" in await the_alarm(scene)
+    warned = [message for message in scene.ann.messages if message.document and "“entries” 500 → 3" in message.text]
     assert len(warned) == 3
     assert all(message.silent and message.text.startswith("⚠️") for message in warned)
     change(
@@ -212,7 +212,7 @@ async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_ba
     )
     assert await scene.pass_time(HOUR, scene.back_up) == []
     assert "holds as much as before again" in texts_of(scene.ann)[-1]
-    assert "has shrunk" not in [message for message in scene.ann.messages if message.document][-1].text
+    assert "has lost rows" not in [message for message in scene.ann.messages if message.document][-1].text
 
 
 async def test_backups_learned_from_the_chat_are_no_level(scene: Scene) -> None:
@@ -234,7 +234,7 @@ async def test_backups_learned_from_the_chat_are_no_level(scene: Scene) -> None:
     assert await scene.pass_time(HOUR) == []
     change(scene.sources[0], "DELETE FROM entries WHERE id > 3")
     assert await scene.alarmed() == ["shrunken:users.db"]
-    assert "entries 500 → 3" in await the_alarm(scene)
+    assert "“entries” 500 → 3" in await the_alarm(scene)
 
 
 async def test_an_accepted_level_is_the_one_to_compare_with(scene: Scene) -> None:
@@ -248,7 +248,7 @@ async def test_an_accepted_level_is_the_one_to_compare_with(scene: Scene) -> Non
     assert over.text.startswith("✅ users.db: this is the level to compare with now, says Ann")
     change(scene.sources[0], "DELETE FROM entries WHERE id > 20")
     assert await scene.alarmed() == ["shrunken:users.db"]
-    assert "entries 100 → 20" in await the_alarm(scene)
+    assert "“entries” 100 → 20" in await the_alarm(scene)
 
 
 async def test_a_lost_table_and_a_lost_file_are_seen_and_another_process_sees_them_too(scene: Scene) -> None:
@@ -263,7 +263,7 @@ async def test_a_lost_table_and_a_lost_file_are_seen_and_another_process_sees_th
     await scene.restart()
     await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == ["shrunken:users.db", "shrunken:shop.db"]
-    assert any("entries 50 → gone" in text for text in texts_of(scene.ann))
+    assert any("“entries” 50 → gone" in text for text in texts_of(scene.ann))
 
 
 async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,9 +45,9 @@ async def test_rows_that_fall_a_little_at_every_backup_are_an_alarm_by_the_sum_o
         assert await scene.open_keys() == []
     change(scene.sources[0], "DELETE FROM entries WHERE id > 205")
     assert await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR) == ["shrunken:users.db"]
-    assert any("entries 500 → 205 within a day" in text for text in texts_of(scene.ann))
+    assert any("“entries” 500 → 205 within a day" in text for text in texts_of(scene.ann))
     caption = [message.text for message in scene.ann.messages if message.document][-1]
-    assert "entries 500 → 205 within a day" in caption
+    assert "“entries” 500 → 205 within a day" in caption
     await scene.restart()
     change(scene.sources[0], "INSERT INTO entries (text) SELECT text FROM entries LIMIT 100")
     assert await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR) == []
@@ -58,7 +58,7 @@ async def test_what_falls_a_little_every_day_is_an_alarm_by_the_sum_of_a_week(sc
     falling = [round(10_000 * 0.9**day) for day in range(8)]
     assert await days(scene, [10_000] * 14 + falling, DAY) == [falling[7]]
     (alarm,) = [one for one in await scene.open_alarms() if one.kind == AlarmKind.SHRUNKEN]  # none is left, either
-    assert loss_line(losses_of(alarm)) == "orders 10,000 → 4,783 within a week"
+    assert loss_line(losses_of(alarm)) == "“orders” 10,000 → 4,783 within a week"
 
 
 async def test_a_file_that_falls_a_little_is_seen_by_its_bytes(scene: Scene) -> None:

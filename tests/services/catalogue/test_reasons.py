@@ -115,6 +115,7 @@ async def test_what_admins_did_is_known_by_codes(path: Path) -> None:
     shown = actions(entries, 0, NOW, ZoneInfo("UTC"))
     for action, detail, _, _ in told:
         said = f"{action}: {detail.removesuffix(': ')}" if detail else action
+        said = said.replace("paused: until", "paused until")  # said so now
         assert said.replace("2026-07-13T12:00:00+00:00", "today 12:00") in shown
 
 

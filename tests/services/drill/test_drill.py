@@ -55,7 +55,7 @@ async def test_the_newest_backup_is_proven_from_telegram(courier: Courier, stand
     before = len(ann.messages)
     drill = await courier.drills.drill_newest()
     assert (drill.backup_id, drill.ok, drill.source) == (backup.id, True, DrillSource.TELEGRAM)
-    assert "2 databases restored and checked" in drill_words(drill)
+    assert "2 databases test-restored and checked" in drill_words(drill)
     assert standin.calls_of("download", ok=True)
     status = await courier.manager.status()
     assert status.restore_proven == status.last_drill == drill

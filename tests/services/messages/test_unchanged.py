@@ -57,7 +57,7 @@ async def test_note_edits_one_line_below_the_archive_that_still_holds(make_house
 
 
 async def test_skip_keeps_one_archive_and_the_proof_moves_on(make_house: MakeHouse) -> None:
-    """Nothing is sent and nothing fills the disk, yet the newest proven backup is the newest run's."""
+    """Nothing is sent and nothing fills the disk, yet the newest good backup is the newest run's."""
     house = await make_house(WHEN_UNCHANGED="skip", MAX_BACKUP_COUNT="3")
     first, *_, last = await house.hours(None, None, None, None, None)
     assert house.on_disk() == [first.archive_name]
@@ -124,7 +124,7 @@ async def test_trouble_is_never_skipped(make_house: MakeHouse) -> None:
     house.shop.rename(house.folder / "elsewhere.db")
     await house.hours(None, None)
     assert len(archives(house.ann)) == 3
-    assert all("Incomplete backup" in message.text for message in archives(house.ann)[1:])
+    assert all(" · incomplete" in message.text for message in archives(house.ann)[1:])
     assert len([m for m in texts(house.ann) if "🚨" in m.text and not m.silent]) == 1
 
 

@@ -53,13 +53,13 @@ async def test_the_first_admin_with_a_document_is_enough(scene: Scene) -> None:
     found = await find_points(scene.chats, [12, 13, 14, 11])
     assert [point.archive for point in found.points] == [backup.archive_name]
     assert found.settings == {"ADMIN_IDS": "11"}
-    said = ("12: nothing is pinned", "13: something else is pinned", "14: Telegram knows no such chat")
+    said = ("12: no list of backups is pinned", "13: something else is pinned", "14: Telegram knows no such chat")
     assert all(trouble.startswith(f"Chat {words}") for trouble, words in zip(found.troubles, said, strict=True))
 
 
 async def test_without_any_document_the_way_on_is_said(scene: Scene) -> None:
     """The error names every chat, and the hint tells how to go on by forwarding."""
-    with pytest.raises(NotFoundError, match="Chat 11: nothing is pinned") as caught:
+    with pytest.raises(NotFoundError, match="Chat 11: no list of backups is pinned") as caught:
         await find_points(scene.chats, [11])
     assert "--wait" in caught.value.hint
     assert "forward" in caught.value.hint

@@ -39,7 +39,7 @@ def test_a_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     assert record.source == record.cut_off.source == Reason(OTHER, (("said", SAID),))
     assert dict(record.cut_off.databases)["b.db"] is PendingOutcome.UNREADABLE
     assert cut_off_words(record.cut_off, BERLIN, safety_id=record.safety_id) == (
-        f"The restore of {SAID}, asked for by Ann (11) on 13 Jul 2026, 05:00, was cut off: a.db is now restored; b.db"
+        f"The restore from {SAID}, asked for by Ann (11) on 13 Jul 2026, 05:00, was cut off: a.db is now restored; b.db"
         " could not be read. Look at the databases, and restore again where it is needed. What was there before is in"
         " backup 3."
     )
@@ -69,9 +69,9 @@ def test_where_a_restore_comes_from() -> None:
         Reason(SourceCode.ARCHIVE): "the archive",
         Reason(SourceCode.DATABASE_FILE, (("file", "a.db"),)): "the database file a.db",
         Reason(SourceCode.BEFORE_RESTORE, (("of", backup.code), *backup.facts)): (
-            "the state before the restore of backup 2 of 13 Jul 2026, 05:00"
+            "before the restore of backup 2 of 13 Jul 2026, 05:00"
         ),
-        Reason(SourceCode.BEFORE_ACT, (("act", "undo"),)): "the state before the undo",
+        Reason(SourceCode.BEFORE_ACT, (("act", "undo"),)): "before the undo",
         Reason(OTHER, (("said", "words"),)): "words",
     }
     assert {source: source_words(source, BERLIN) for source in told} == told

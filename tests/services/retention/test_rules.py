@@ -36,7 +36,7 @@ def test_a_day_a_week_and_a_month_keep_their_newest() -> None:
     )
     # Nine kept by rules and the newest one, which is a floor, are the ten places.
     assert len(stay) == 10
-    assert stay[400].why == "the newest proven backup"
+    assert stay[400].why == "the newest good backup"
 
 
 def test_rules_win_over_the_count_only_where_they_keep_more() -> None:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from bot.models import Volume
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN
 from bot.texts import delivery as delivery_texts
-from bot.texts.backups import seal_line
 from bot.texts.markup import CAPTION_LIMIT, length
+from bot.texts.proof import seal_line
 from tests.world.samples import backup
 
 ZONE = ZoneInfo("UTC")
@@ -25,7 +25,7 @@ def test_a_caption_with_many_keys_stays_within_telegrams_limit() -> None:
         volume = Volume(archive=archive, name=archive.name, number=1, total=total, offset=0, bytes=100)
         caption = delivery_texts.caption(sealed, volume, ZONE)
         assert length(caption) <= CAPTION_LIMIT
-        assert "only with your key (fingerprint <code>2991-807F-48BF-E808, 2991" in caption
+        assert "only with the key <code>2991-807F-48BF-E808, 2991" in caption
         assert "age -d -o backup.zip" in caption
         assert "unzip" not in caption
 
@@ -33,5 +33,6 @@ def test_a_caption_with_many_keys_stays_within_telegrams_limit() -> None:
 def test_the_line_says_for_whom_and_nothing_where_nothing_is_sealed() -> None:
     """By a key, by a passphrase, or by a key that is not known."""
     assert seal_line(backup(1)) is None
-    assert seal_line(replace(backup(1), sealed=BY_PASSPHRASE)) == "🔒 Sealed: opens only with its passphrase"
+    by_passphrase = seal_line(replace(backup(1), sealed=BY_PASSPHRASE))
+    assert by_passphrase == "🔒 Sealed (encrypted): opens only with its passphrase"
     assert UNKNOWN in str(seal_line(replace(backup(1), sealed=UNKNOWN)))
