@@ -47,8 +47,8 @@ async def test_one_token_serves_two_servers(standin: StandIn, tmp_path: Path, mo
     ):
         for service in (hears, sends):
             await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        await ann.wait_for(lambda m: begins("web", "Backup of", m) and m.document is not None, since=0)
-        theirs = await ann.wait_for(lambda m: begins("<db>", "Backup of", m) and m.document is not None, since=0)
+        await ann.wait_for(lambda m: begins("web", "Backup 1", m) and m.document is not None, since=0)
+        theirs = await ann.wait_for(lambda m: begins("<db>", "Backup 1", m) and m.document is not None, since=0)
         assert not theirs.buttons
         archive = next((tmp_path / "<db>" / "backups").glob("*.zip"))
         assert read_manifest(archive).host == "<db>"
@@ -76,7 +76,7 @@ async def test_one_token_serves_two_servers(standin: StandIn, tmp_path: Path, mo
         clock.go(policy.ASK_UNHEARD_EVERY.total_seconds() + 1)
         assert policy.ASK_UNHEARD_EVERY < ASK_EVERY
         sends.courier.ledger.nudge()
-        await standin.until(lambda: any(begins("<db>", "Backup of", m) for m in archives(ben)))
+        await standin.until(lambda: any(begins("<db>", "Backup 1", m) for m in archives(ben)))
 
 
 async def test_a_service_that_only_sends_finds_out_that_its_token_is_refused(
