@@ -8,6 +8,7 @@ beside those of setup and sealing are, for instance, phones, objects, mail and p
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,9 +38,15 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"That failed: {' '.join(error.cmd)}", file=sys.stderr)
         return 1
-    print(f"Installed: {command}")
+    except KeyboardInterrupt:
+        print("\nEnded by Ctrl-C; the same command begins anew.", file=sys.stderr)
+        return 130
+    print(f"Installed: {command}", flush=True)
     if "--no-setup" in sys.argv:
         return 0
+    if os.name != "nt":
+        os.execv(command, [command, "setup"])  # noqa: S606 - in this process's place: nothing between it and Ctrl-C
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for setup to hear
     return subprocess.run([command, "setup"], check=False).returncode
 
 
@@ -62,7 +69,8 @@ def install(source: str) -> str:
     else:
         folder = str(HERE / ".venv" / ("Scripts" if os.name == "nt" else "bin"))
         run(sys.executable, "-m", "venv", str(HERE / ".venv"))
-        run(str(Path(folder) / "python"), "-m", "pip", "install", "--quiet", "--upgrade", source)
+        pip = (str(Path(folder) / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check")
+        run(*pip, "install", "--upgrade", source)
     return str(Path(folder) / COMMAND)
 
 

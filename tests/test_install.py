@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -40,6 +41,32 @@ def test_it_installs_by_the_tool_that_is_there_and_starts_setup(
     assert done.returncode == 7
     subprocess.run([*command, "--no-setup"], cwd=tmp_path, env={"PATH": str(tools)}, capture_output=True, check=True)
     assert log.read_text().splitlines()[-1] == f"{tool} {asked}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C goes to a process group here")
+@pytest.mark.parametrize("at", ["setup", "install"])
+def test_ctrl_c_is_for_setup_to_hear_and_never_a_traceback(tmp_path: Path, at: str) -> None:
+    """As in a terminal it reaches every process at once; setup is not killed while it puts things in order."""
+    installs = "echo waiting; sleep 60" if at == "install" else ":"
+    waits = "trap 'sleep 0.5; echo in order; exit 14' INT; echo waiting; while :; do sleep 0.1; done"
+    for name, script in (
+        ("uv", f'if [ "$2" = dir ]; then echo {tmp_path}; else {installs}; fi'),
+        ("sqlite-courier", waits),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    command = [sys.executable, "-u", str(ROOT / "install.py")]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes) as process:
+        assert process.stdout is not None
+        assert "waiting\n" in iter(process.stdout.readline, "")
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stdout.read()
+    assert "Traceback" not in said
+    assert (process.returncode, said.split("\n")[-2]) == {
+        "setup": (14, "in order"), "install": (130, "Ended by Ctrl-C; the same command begins anew.")
+    }[at]  # fmt: skip
 
 
 @pytest.mark.parametrize(
