@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.services.catalogue import APPLICATION_ID, CATALOGUE_NAME
 from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
 from bot.services.finding.header import read_header
-from bot.services.finding.noise import is_noise
+from bot.services.finding.noise import lies_in_noise
 from bot.services.finding.open_files import OpenFiles, look_at_programs
 from bot.services.finding.walking import usual_places, walk
 from bot.services.host import accounts
@@ -54,7 +54,7 @@ def find_candidates(
     """
     programs = look_at_programs()
     walked = walk(usual_places() if places is None else places, passes_over=_holds_our_catalogue, seconds=seconds)
-    named = sorted(path for path in programs.paths if not is_noise(path.parts) and not _is_in_an_own_folder(path))
+    named = sorted(path for path in programs.paths if not lies_in_noise(path) and not _is_in_an_own_folder(path))
     found: dict[tuple[int, int], Candidate] = {}
     for path in (*named, *walked.files):
         candidate = _examine(path, programs, in_use_only=path in programs.paths)

@@ -100,8 +100,8 @@ def _take(entries: Iterable[os.DirEntry[str]], files: list[Path]) -> list[Path]:
     for entry in entries:
         try:
             if entry.is_dir(follow_symlinks=False):
-                if not is_noise([entry.name]):
-                    folders.append(Path(entry.path))
+                if not is_noise(folder := Path(entry.path)):
+                    folders.append(folder)
             elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(SIDECARS):
                 size = entry.stat(follow_symlinks=False).st_size
                 if size and size % SMALLEST == 0:

@@ -13,6 +13,7 @@ import pytest
 
 from bot.services.files.own_folders import OwnFolders
 from bot.services.finding.databases import find_candidates, glob_over
+from bot.services.finding.noise import lies_in_noise
 from bot.services.finding.open_files import program_name
 from bot.services.finding.walking import DEEPEST, walk
 from tests.world.databases import make_database
@@ -52,7 +53,7 @@ def test_what_is_open_is_found_wherever_it_lies(
     shared_folder: Path, holder: Holder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not only in the usual places."""
-    monkeypatch.setattr("bot.services.finding.noise._NOISE", frozenset())  # the tests' folders lie in /tmp
+    monkeypatch.setattr("bot.services.finding.noise._EVERYWHERE", frozenset())  # the tests' folders lie in /tmp
     live = make_database(shared_folder / "bot.db")
     holder(live, "SELECT count(*) FROM entries")
     assert live in {each.path for each in find_candidates([]).databases}
@@ -80,6 +81,28 @@ def test_caches_copies_of_ours_and_what_is_no_database_are_left_out(tmp_path: Pa
     assert "linked.db" not in {each.path.name for each in databases}
     found = [each.path for each in databases if each.path.is_relative_to(tmp_path)]  # not what this machine runs
     assert found == [tmp_path / "bot" / "app.db"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "left_out"),
+    [
+        ("/opt/docker/vault", False),
+        ("/home/ann/docker/bot/data", False),
+        ("/srv/library", False),
+        ("/srv/share/tracker/machines/Google", False),
+        ("/var/lib/grafana", False),
+        ("/var/lib/docker/overlay2/x", True),
+        ("/var/lib/PackageKit", True),
+        ("/home/ann/.local/share/docker", True),
+        ("/home/ann/.local/share/containers/storage/overlay", True),
+        ("/home/ann/.config/opera", True),
+        ("/srv/app/cache", True),
+        ("/srv/app/node_modules/x", True),
+    ],
+)
+def test_words_that_people_use_too_are_noise_only_where_a_program_keeps_its_own(folder: str, left_out: bool) -> None:
+    """Whoever keeps the data of a service in ~/docker or /srv/library wants it backed up."""
+    assert lies_in_noise(Path(folder) / "app.db") is left_out
 
 
 def test_bounds_hold_and_are_told(tmp_path: Path) -> None:
