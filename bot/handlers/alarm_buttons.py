@@ -67,6 +67,10 @@ def _mends(alarm: Alarm) -> tuple[tuple[str, AlarmAct, str] | tuple[str, AlarmAc
             return (show, again[:2]) if {*alarm.all("reason")} <= SPOILED else (again, show[:2])
         case AlarmKind.RUN:
             return (again,)
+        case AlarmKind.LOST:
+            new = (_back_up(),) if alarm.number("alone") else ()
+            look = ((words.OPEN, AlarmAct.OPEN),) if alarm.number("backup") else ()
+            return (*new, *look, *(((words.REMOVED, AlarmAct.ACCEPT),) if alarm.all("gone") else ()))
         case AlarmKind.UNREACHABLE if is_to_press_start(alarm):
             return ((words.INVITE, AlarmAct.INVITE, "primary"),)
         case AlarmKind.DRILL:

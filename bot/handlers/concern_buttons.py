@@ -14,7 +14,7 @@ from bot.handlers.picture_buttons import database_key
 from bot.models import Backup, Condition, Delivery, Reachability, Status
 from bot.services.status.verdict import Concern, ConcernKind
 from bot.texts.alarm_words import TO_START
-from bot.texts.alarms import BACK_UP, FINE, INVITE, RESUME, SHOW
+from bot.texts.alarms import BACK_UP, INVITE, REMOVED, RESUME, SHOW
 from bot.texts.markup import shortened
 from bot.texts.skips import SPOILED
 
@@ -72,7 +72,7 @@ def _lost(concern: Concern, status: Status, screen: ScreenName) -> Row:
     if concern.condition is Condition.WRONG and screen is not ScreenName.MENU:
         row.append(button(BACK_UP, Run(), ButtonStyle.PRIMARY))
     if gone := gone_ids(status):
-        row.append(button(FINE, LetGo(key=key_of(gone))))
+        row.append(button(REMOVED, LetGo(key=key_of(gone))))
     elif screen is not ScreenName.MENU:
         row.append(button(HISTORY, History(page=0)))
     return row

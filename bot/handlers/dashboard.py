@@ -19,7 +19,7 @@ from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenN
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.forget_buttons import Forget, LetGo, forget_row, gone_ids, key_of, retired_names
 from bot.handlers.picture_buttons import picture_buttons
-from bot.models import Action, Status
+from bot.models import Action, AlarmKind, Status
 from bot.services.schedule.timetable import next_at
 from bot.services.status.verdict import concerns_of
 from bot.texts import answers
@@ -29,6 +29,7 @@ from bot.texts.people import invitation_again
 from bot.texts.status import admin_menu, welcome
 
 if TYPE_CHECKING:
+    from bot.services.alarms.alarms import Alarms
     from bot.services.catalogue import Catalogue
     from bot.services.manager import Manager
     from bot.services.messages.timers import Timers
@@ -181,7 +182,7 @@ async def forget_databases(
 
 
 async def let_archives_go(
-    _: CallbackQuery, callback_data: LetGo, press: ButtonPress, *, manager: Manager, timezone: ZoneInfo
+    _: CallbackQuery, callback_data: LetGo, press: ButtonPress, *, manager: Manager, alarms: Alarms, timezone: ZoneInfo
 ) -> None:
     """Miss the archives that are gone from the disk no longer, if they are those that the button was about."""
     ids = gone_ids(await manager.status())
@@ -189,4 +190,6 @@ async def let_archives_go(
         await press.draw(await status_screen(manager, timezone), answers.ANOTHER_BY_NOW)
         return
     await manager.housekeeping.let_go(map(int, ids), actor=press.actor)
+    if not (await manager.status()).lost:
+        await alarms.clear(AlarmKind.LOST, accepted_by=press.actor)
     await press.draw(await status_screen(manager, timezone), answers.NOT_MISSED)

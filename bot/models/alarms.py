@@ -17,6 +17,7 @@ class AlarmKind(StrEnum):
     GONE = "gone"  # the same, and a glob found it before
     SHRUNKEN = "shrunken"  # it holds much less than before
     STALE = "stale"  # the newest good backup is too old
+    LOST = "lost"  # archives are gone from the disk or damaged there
     DRILL = "drill"  # the newest test-restore failed
     UNREACHABLE = "unreachable"
     DISK = "disk"

@@ -10,7 +10,8 @@ from bot.errors import ArchiveError, CatalogueError
 from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, OutcomeCode, SkipReason
 from bot.texts import surroundings
 from bot.texts.losses import loss_line, losses_of, shrinking
-from bot.texts.markup import person, plain_names, shortened
+from bot.texts.lost import backups_of, lost_mend, lost_words
+from bot.texts.markup import person, plain_names, sentence, shortened
 from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
 from bot.texts.skips import RESTORE_ALL, full_disk, skip_words
@@ -172,10 +173,32 @@ def _stale(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     return AlarmWords(
         title=f"No good backup since {moment(datetime.fromisoformat(good), now, timezone)}"
         if good
-        else "There is no good backup yet",
+        else f"No good backup is {'left' if alarm.number('none left') else 'there yet'}",
         what=what,
         mend="Press Resume, and they go on." if by else "Make one now; if that fails, it says why.",
         over="There is a good backup again",
+    )
+
+
+def _lost(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
+    gone, damaged, ats = alarm.all("gone"), alarm.all("damaged"), map(datetime.fromisoformat, alarm.all("at"))
+    alone, none_left = alarm.number("alone"), bool(alarm.number("none left"))
+    which = plain_names(backups_of([*zip((*damaged, *gone), ats, strict=True)], now, timezone), 3)
+    means = "What only they hold is lost." if alone else "All can still be restored from elsewhere."
+    missing = " or ".join(word for word, some in (("missing", gone), ("damaged", damaged)) if some)
+    removed = f"{count(len(gone), 'archive')} {'was' if len(gone) == 1 else 'were'} removed on purpose"
+    return AlarmWords(
+        title=sentence(lost_words(gone, damaged, alone=alone, none_left=none_left)),
+        what=" ".join(
+            (
+                f"{sentence(which)}.",
+                *(() if damaged else ("Not deleted by the bot.",)),
+                *(() if none_left else (means,)),
+            )
+        ),
+        mend=("Make a backup now. " if alone and not none_left else "")
+        + lost_mend(len(gone), len(damaged), none_left=none_left),
+        over=removed if alarm.accepted else f"No archive is {missing} any more",
     )
 
 
@@ -255,6 +278,7 @@ _KINDS: dict[AlarmKind, Callable[[Alarm, datetime, ZoneInfo], AlarmWords]] = {
     AlarmKind.GONE: _skipped,
     AlarmKind.SHRUNKEN: _shrunken,
     AlarmKind.STALE: _stale,
+    AlarmKind.LOST: _lost,
     AlarmKind.DRILL: _drill,
     AlarmKind.UNREACHABLE: _unreachable,
     AlarmKind.DISK: _disk,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Alarm, AlarmAct, AlarmKind
 from bot.texts.alarm_words import words_of
+from bot.texts.answers import NOT_MISSED
 from bot.texts.markup import FittedList, compose, one_line, person, text
 from bot.texts.measures import age, duration, instant, moment
 
@@ -30,6 +31,7 @@ ACCEPTED = {
     AlarmKind.SHRUNKEN: "Accepted: from now on this is the level to compare with.",
     AlarmKind.GONE: "Done: it is missed no longer. If it comes back, it is backed up as before.",
     AlarmKind.SKIPPED: "Done: it is missed no longer. If it comes back, it is backed up as before.",
+    AlarmKind.LOST: NOT_MISSED,
 }
 NOT_PAUSED = "Backups are not paused any more."
 
@@ -47,7 +49,8 @@ def done_already(by: str) -> str:
 
 def icon(alarm: Alarm) -> str:
     """Return the mark of an open alarm: that of the verdict on the same."""
-    return "⚠️" if alarm.kind == AlarmKind.UNREACHABLE else "🚨"
+    milder = alarm.kind == AlarmKind.UNREACHABLE or (alarm.kind == AlarmKind.LOST and not alarm.number("alone"))
+    return "⚠️" if milder else "🚨"
 
 
 def alarm(alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetime | None, timezone: ZoneInfo) -> str:

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import LostArchive, Status
 from bot.texts.markup import FittedList, name, names
-from bot.texts.measures import count, moment
+from bot.texts.measures import moment
 
 _NAMED = 3
 """Backups that are named in a line; more are counted."""
 
+_FOLDER = "the backup folder (BACKUP_DIR)"
 
-def lost_words(lost: Sequence[LostArchive]) -> str:
-    """Return what is missing, for the verdict: `2 archives are gone from the disk, and nobody else has them`."""
-    one = len(lost) == 1
-    how = [
-        word for word, gone in (("gone from", True), ("damaged on", False)) if any(each.gone is gone for each in lost)
-    ]
-    said = f"{count(len(lost), 'archive')} {'is' if one else 'are'} {' or '.join(how)} the disk"
-    alone = sum(not each.can_be_had for each in lost)
-    if not alone:
-        return said
-    if alone == len(lost):
-        return f"{said}, and nobody else has {'it' if one else 'them'}"
-    return f"{said}, {alone} of them held by nobody else"
+
+def lost_words(gone: Sequence[object], damaged: Sequence[object], *, alone: int, none_left: bool) -> str:
+    """Return what is missing, of the ids of backups: `2 archives are gone from the disk, and nobody else has them`.
+
+    `alone` is how many of them can be had nowhere else.
+    """
+    lost = (*gone, *damaged)
+    what, be, them = (f"backup {lost[0]}", "is", "it") if len(lost) == 1 else (f"{len(lost)} archives", "are", "them")
+    how = " or ".join(word for word, some in (("gone from", gone), ("damaged on", damaged)) if some)
+    said = f"{what} {be} {how} the disk"
+    if none_left:
+        return f"no good backup is left: {said}"
+    if alone and alone == len(lost):
+        return f"{said}, and nobody else has {them}"
+    return f"{said}, {alone} of them held by nobody else" if alone else said
+
+
+def lost_mend(gone: int, damaged: int, *, none_left: bool) -> str:
+    """Return what to do about so many that are gone and damaged, as plain text."""
+    them = "it" if gone + damaged == 1 else "them"
+    if none_left:
+        have = f"If you still have {'the archive' if them == 'it' else 'archives'}"
+        return f"Make a backup now. {have}, put {them} back into {_FOLDER}."
+    if gone:
+        return f"Put {them} back into {_FOLDER}, or press Removed on purpose."
+    return f"Put a whole copy of {them} into {_FOLDER}, or delete {them} in History."
 
 
 def lost_lines(status: Status, timezone: ZoneInfo, most: int = 4) -> FittedList:
@@ -33,25 +48,21 @@ def lost_lines(status: Status, timezone: ZoneInfo, most: int = 4) -> FittedList:
     places: dict[str, list[LostArchive]] = {}
     for each in sorted(status.lost, key=lambda each: each.can_be_had):
         places.setdefault(_place(each), []).append(each)
-    return FittedList(tuple(_line(place, lost, status, timezone) for place, lost in places.items()), most)
+    lines = (
+        f"{place}: {names(backups_of([(one.backup_id, one.started_at) for one in lost], status.now, timezone), _NAMED)}"
+        for place, lost in places.items()
+    )
+    return FittedList(tuple(lines), most)
 
 
-def lost_mend(lost: Sequence[LostArchive]) -> str:
-    """Return what to do, as plain text."""
-    if any(each.gone for each in lost):
-        it, they = ("it", "it") if len(lost) == 1 else ("them", "they")
-        return f"Put {it} back into BACKUP_DIR. If {they} may be gone, press This is fine."
-    return "Put a whole copy in its place, or delete it in History."
+def backups_of(lost: Sequence[tuple[object, datetime]], now: datetime, timezone: ZoneInfo) -> list[str]:
+    """Return each backup with its time: `backup 2 (today 23:00)`."""
+    return [f"backup {number} ({moment(at, now, timezone)})" for number, at in lost]
 
 
 def _place(lost: LostArchive) -> str:
     if lost.in_telegram or any(one.is_chat for one in lost.holders):
-        return "Still in the chat, to be restored from there"
+        return "🗄 Still in the chat"
     if lost.holders:
-        return f"Still at {name(lost.holders[0].address, 60)}"
-    return "The same, byte for byte, as another one on the disk" if lost.twin else ""
-
-
-def _line(place: str, lost: Sequence[LostArchive], status: Status, timezone: ZoneInfo) -> str:
-    named = [f"{each.backup_id} ({moment(each.started_at, status.now, timezone)})" for each in lost]
-    return f"{f'🗄 {place}' if place else '🚨 Lost'}: {'backup' if len(lost) == 1 else 'backups'} {names(named, _NAMED)}"
+        return f"🗄 Still at {name(lost.holders[0].address, 60)}"
+    return "🗄 The same, byte for byte, as another one on the disk" if lost.twin else "🚨 Lost"

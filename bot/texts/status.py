@@ -63,6 +63,8 @@ def _told_below(alarm: Alarm, status: Status) -> bool:
             return alarm.is_of_many or any(one.name == alarm.subject and one.trouble for one in status.databases)
         case AlarmKind.RUN:
             return status.latest is not None and not status.latest.proven
+        case AlarmKind.LOST:
+            return True
         case AlarmKind.STALE:
             return status.stale
         case AlarmKind.SHRUNKEN:
@@ -105,7 +107,8 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
             why = f": {text(said, 250)}" if said else ""
             parts.append(f"❌ <b>The last backup {what}</b>, {age(latest.started_at, now)}{why}")
     if proven is None:
-        told = latest is None or (status.none_left and concerns_of(status)[0].kind is ConcernKind.STALE)
+        headed = status.none_left and concerns_of(status)[0].kind in (ConcernKind.STALE, ConcernKind.LOST)
+        told = latest is None or headed
         return (*parts, None if told else last_good_line(status, timezone), unreached_lines(status))
     names = names_of(status.recipients)
     parts.append(last_good_line(status, timezone))
@@ -178,9 +181,12 @@ def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
 
 
 def alarms_line(status: Status, timezone: ZoneInfo) -> str | None:
-    """Return which alarms are open, where there are several; a full disk that a backup failed for is one thing."""
-    full = is_out_of_space(status)
-    told = [one for one in status.alarms if not (full and one.kind == AlarmKind.DISK)]
+    """Return which alarms are open, where there are several.
+
+    Not that archives are lost, which stands above; a full disk that a backup failed for is one thing.
+    """
+    told_of = {AlarmKind.LOST, *((AlarmKind.DISK,) if is_out_of_space(status) else ())}
+    told = [one for one in status.alarms if one.kind not in told_of]
     titles = [words_of(one, status.now, timezone).title for one in told]
     return f"🚨 {count(len(titles), 'open alarm')}: {names(titles, 3, 60)}" if len(titles) > 1 else None
 

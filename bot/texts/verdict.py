@@ -65,7 +65,8 @@ def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
     if worst is not None and worst.kind is ConcernKind.STALE:
         return stale_line(status)
     if worst is not None and worst.kind is ConcernKind.LOST:
-        return f"💡 {lost_mend(status.lost)}"
+        gone = sum(one.gone for one in status.lost)
+        return f"💡 {lost_mend(gone, len(status.lost) - gone, none_left=status.none_left)}"
     if worst is None or worst.kind not in (ConcernKind.ALARM, ConcernKind.DISK, ConcernKind.FAILED):
         return None
     key = AlarmKind.RUN if worst.kind is ConcernKind.FAILED else worst.names[0]
@@ -94,7 +95,9 @@ def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
         case ConcernKind.UNCHECKED | ConcernKind.NEW:
             return f"{several} {_OF_DATABASES[concern.kind][be == 'are']}"
         case ConcernKind.LOST:
-            return lost_words(status.lost)
+            gone, damaged = ([one.backup_id for one in status.lost if one.gone is there] for there in (True, False))
+            alone = sum(not one.can_be_had for one in status.lost)
+            return lost_words(gone, damaged, alone=alone, none_left=status.none_left)
         case ConcernKind.DELIVERY:
             return f"not delivered to {who}"
         case ConcernKind.SHRUNKEN:

@@ -47,6 +47,7 @@ FAULTS = {
     ),
     4: (
         gone("an alarm without a next step", "alarms_*/[mpsuf]*", "💡", hidden=(r"─\n\[🔕 Mute.*\n$",)),
+        gone("archives are gone, no alarm", "archives_gone/alarm", "💡 Put them back", "[👍 Removed on purpose]"),
         gone("a pause without Resume", "alarms_service/paused", "[▶️ Resume]"),
     ),
     5: (gone("a pause is ❌ Stopped", "paused/[mhs]*", "⏸ Paused by Ann until 22:03", hidden=("❌", "Stopped", "⚠️")),),

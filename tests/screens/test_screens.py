@@ -271,9 +271,14 @@ async def test_archives_gone(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> N
         for archive in sorted(place.settings.backup_dir.glob("*.zip"))[:2]:
             archive.unlink()
         await place.later(3)
+        await place.alarmed("lost")
+        drawn.keep("alarm", next(m for m in place.ann.messages if m.text.startswith("⚠️ 2 archives")))
         await keep_common(drawn, place)
         status = await place.screen(MENU, "📊 Backup Status")
-        drawn.keep("accepted", await pressed(place.ann, "👍 This is fine", status, "all is well"))
+        await place.later(3)
+        drawn.keep("accepted", await pressed(place.ann, "👍 Removed on purpose", status, "all is well"))
+        await place.service.courier.alarm_loop.deliver()
+        drawn.keep("over", next(m for m in place.ann.messages if m.text.startswith("✅ 2 archives")))
         archive = place.settings.backup_dir / made.archive_name
         archive.write_bytes(archive.read_bytes()[:100])
         drawn.keep("cut", await place.screen(MENU, "📊 Backup Status"))
@@ -290,11 +295,14 @@ async def test_archives_lost(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> N
         await place.later(3)
         (place.settings.backup_dir / made.archive_name).unlink()
         drawn.keep("some", await place.screen(MENU, "📊 Backup Status"))
+        await place.alarmed("lost", "unreachable:-100500")
         for archive in place.settings.backup_dir.glob("*.zip"):
             archive.unlink()
         await keep_common(drawn, place)
         status = await place.screen(MENU, "📊 Backup Status")
-        drawn.keep("accepted", await pressed(place.ann, "👍 This is fine", status, "No good backup is left"))
+        await place.service.courier.alarm_loop.deliver()
+        drawn.keep("alarm", next(m for m in place.ann.messages if m.text.startswith("🚨 No good backup is left")))
+        drawn.keep("accepted", await pressed(place.ann, "👍 Removed on purpose", status, "No good backup is left"))
         drawn.finish()
 
 

@@ -14,6 +14,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.models import Action, Alarm, AlarmAct, AlarmEnding, AlarmKind, BackedUp, Facts, Loss, SkipReason
+from bot.services.alarms.lost import let_go
 from bot.services.alarms.register import AlarmRegister
 from bot.services.alarms.shrinking import (
     FURTHER_BACK,
@@ -113,6 +114,8 @@ class Alarms:
             if alarm.is_of_many:
                 names = await self._catalogue.databases.newest_skipped(reasons)
             await self._catalogue.databases.let_go(names, named=alarm.kind == AlarmKind.SKIPPED)
+        if alarm.kind == AlarmKind.LOST:
+            await let_go(alarm, self._catalogue)
         await self.clear(alarm.key, accepted_by=actor)
         with suppress(CourierError):  # the audit is no reason to leave an alarm standing
             await self._catalogue.service.audit(actor, Action.ALARM_ACCEPTED, ("alarm", alarm.key))

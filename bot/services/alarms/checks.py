@@ -16,6 +16,7 @@ from bot.models import (
     Backup,
     BackupState,
     Facts,
+    LostArchive,
     RunInProgress,
     SkippedRecord,
     SkipReason,
@@ -23,6 +24,7 @@ from bot.models import (
 )
 from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.lifecycle import AlarmCheck
+from bot.services.alarms.lost import lost_facts
 from bot.services.alarms.shrinking import keep_baseline
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead
@@ -72,14 +74,15 @@ class AlarmChecks:
         self._running, self._stale_after = running, stale_after
         self._people, self._look, self._clock = people, look, timetable.now
         self._started_at = timetable.now()
-        self._mark: object = None
+        self._mark: tuple[int, str, int] | None = None
         self._latest: Backup | None = None
+        self._lost: tuple[LostArchive, ...] = ()
         self._proven: Backup | None = None
 
     @property
     def all(self) -> tuple[AlarmCheck, ...]:
         """The parts, each of which can fail by itself."""
-        return (self.backups, self.runs, self.staleness, self.drills, self.recipients, self.disk)
+        return (self.backups, self.runs, self.staleness, self.drills, self.archives, self.recipients, self.disk)
 
     async def backups(self) -> None:
         """Read the newest good backup and run, if they are not the same as before: they can be long."""
@@ -90,6 +93,15 @@ class AlarmChecks:
             self._proven = await self._catalogue.backups.latest_proven()
             await self.shrinking()
             self._mark = mark
+
+        *_, lost = mark or (0,)
+        self._lost = await self._catalogue.archives.lost() if lost else ()
+
+    async def archives(self) -> None:
+        """Archives that the disk should have: are they there, and whole? Not one whose test-restore rings already."""
+        told = {alarm.number("backup") for alarm in await self._open(AlarmKind.DRILL)}
+        facts = lost_facts(self._lost, told, none_left=self._proven is None)
+        await (self._alarms.raise_(AlarmKind.LOST, facts) if facts else self._alarms.clear(AlarmKind.LOST))
 
     async def runs(self) -> None:
         """The newest run: did it fail, and what is it without?"""
@@ -181,7 +193,8 @@ class AlarmChecks:
         """The newest good backup: is it too old, though runs are planned?"""
         now = self._clock()
         proven = self._proven
-        good = proven.started_at if proven is not None else await self._catalogue.backups.first_at()
+        newest = proven or next(iter(self._lost), None)  # that it is lost is another alarm's matter
+        good = newest.started_at if newest is not None else await self._catalogue.backups.first_at()
         # A backup dated in the future proves nothing of today.
         since = self._started_at if good is None or is_ahead(good, now) else good
         plan = await self._timetable.plan()
@@ -196,8 +209,8 @@ class AlarmChecks:
         if now < self._started_at + JUST_STARTED or under_way or tolerated:
             return
         facts: Facts = (("schedule", expression),)
-        if proven is not None:
-            facts += (("good", since.isoformat()),)
+        if newest is not None:
+            facts += (("good", since.isoformat()) if proven is not None else ("none left", 1),)
         off = await self._catalogue.service.was_off()
         if paused is not None:
             facts += (("paused by", paused.set_by),)

@@ -30,6 +30,7 @@ from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
 _STORES = "store faults"
+_EXPECTED = "(on_disk = 1 OR fault <> '')"  # not deleted by its owner
 _GRACE = timedelta(days=7)  # that a safety copy has at least, when it is found
 
 
@@ -148,16 +149,22 @@ class ArchiveTable(BackupRows):
 
     @writing
     async def set_fault(self, backup_id: int, fault: Reason, faulty_file: str) -> None:
-        """Record why an archive on the disk is not good any more, and which state of its file was found so."""
+        """Record why an archive on the disk is not good any more, and which state of its file was found so.
+
+        One that was gone is there again; one that was deleted is let be.
+        """
         await self._db.execute(
-            "UPDATE backups SET fault = ?, faulty_file = ? WHERE id = ? AND on_disk = 1", fault, faulty_file, backup_id
+            f"UPDATE backups SET on_disk = 1, fault = ?, faulty_file = ? WHERE id = ? AND {_EXPECTED}",
+            fault,
+            faulty_file,
+            backup_id,
         )
 
     @writing
     async def clear_fault(self, backup_id: int) -> None:
-        """Record that an archive on the disk was read in full and is what was written."""
+        """Record that an archive on the disk was read in full and is what was written, also one that was gone."""
         await self._db.execute(
-            "UPDATE backups SET fault = '', faulty_file = '' WHERE id = ? AND on_disk = 1 AND fault <> ''", backup_id
+            f"UPDATE backups SET on_disk = 1, fault = '', faulty_file = '' WHERE id = ? AND {_EXPECTED}", backup_id
         )
 
     @writing
@@ -176,7 +183,15 @@ class ArchiveTable(BackupRows):
     @reading
     async def on_disk(self) -> tuple[StoredArchive, ...]:
         """Return what is believed to lie on the disk, newest first."""
-        rows = await self._db.rows(f"SELECT {', '.join(StoredArchive._fields)} FROM backups WHERE on_disk {BY_TIME}")
+        return await self._stored("on_disk")
+
+    @reading
+    async def missed(self) -> tuple[StoredArchive, ...]:
+        """Return what is known to be gone from the disk and would be known if it were back, newest first."""
+        return await self._stored("NOT on_disk AND fault <> '' AND archive_sha256 <> ''")
+
+    async def _stored(self, where: str) -> tuple[StoredArchive, ...]:
+        rows = await self._db.rows(f"SELECT {', '.join(StoredArchive._fields)} FROM backups WHERE {where} {BY_TIME}")
         return tuple(StoredArchive(*row)._replace(fault=as_reason(row["fault"])) for row in rows)
 
     @reading

@@ -35,6 +35,9 @@ MOST_ACTIONS = 10_000
 AT_LEAST = timedelta(days=31)
 """What the status, the alarms and the digests look back on is never forgotten."""
 
+READ_AT_A_LOOK = 256 << 20
+"""Bytes of archives that were put back, which a look reads; somebody may wait for it, and a run reads all."""
+
 _EVERY = timedelta(days=1)
 _AT_ONCE = 500
 """Runs forgotten in one transaction: others wait for it."""
@@ -49,12 +52,12 @@ class Housekeeping:
         self._deleting = asyncio.Lock()
 
     async def look(self) -> None:
-        """Record which archives are gone from the disk or cut short, by a listing alone. Raises as `take_stock` does.
+        """Record which archives are gone from the disk, cut short, or put back. Raises as `take_stock` does.
 
         One that is just being removed here is not missed.
         """
         async with self._deleting:
-            await take_stock(self._store, self._catalogue, reads=False)
+            await take_stock(self._store, self._catalogue, most=READ_AT_A_LOOK)
 
     # --- by the settings ---------------------------------------------------------------------------------------
 

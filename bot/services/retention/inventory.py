@@ -19,18 +19,24 @@ from bot.words.remarks import dated_ahead
 _MOST = 3
 """Archives that are named one by one."""
 
+_OF_ANOTHER_FILE = (Cause.ARCHIVE_CUT, Cause.ARCHIVE_GONE, Cause.ARCHIVE_LET_GO)
+# What can't be said of a file that is there and has the size again.
 
-async def take_stock(store: Store, catalogue: Catalogue, *, reads: bool = True) -> None:
-    """Record which archives are gone from the disk, or have not the size they were written with.
 
-    Nothing is read but names and sizes, so that it can be done at every look and before every deletion. An archive that
-    was found damaged stays so as long as its file is the one that was found; another one in its place is read in full,
-    by one who `reads`. Raises `ArchiveError` where the folder can't be read, and what the catalogue raises.
+async def take_stock(store: Store, catalogue: Catalogue, *, most: int | None = None) -> None:
+    """Record which archives are gone from the disk, have not the size they were written with, or are there again.
+
+    Names and sizes are compared, so that it can be done at every look and before every deletion. An archive that was
+    found damaged stays so as long as its file is the one that was found; another one in its place, and one that is back
+    on the disk, is read in full. `most` is how many bytes are read: what is more waits for who reads all. Raises
+    `ArchiveError` where the folder can't be read, and what the catalogue raises.
     """
     believed = await catalogue.archives.on_disk()
+    missed = await catalogue.archives.missed()
     files = await store.files()  # after the rows: a file is there before its row, and goes before it
+    doubted: list[tuple[StoredArchive, ArchiveFile]] = []
     for archive in believed:
-        file = files.get(archive.archive_name)
+        file = files.pop(archive.archive_name, None)
         if file is None:
             if await catalogue.archives.mark_gone(archive.id, Reason(Cause.ARCHIVE_GONE)):
                 logger.error("the archive of backup {}, {}, is gone from the disk", archive.id, archive.archive_name)
@@ -38,7 +44,16 @@ async def take_stock(store: Store, catalogue: Catalogue, *, reads: bool = True) 
             continue
         elif cut := _cut(archive, file):
             await _record(catalogue, archive, cut, file)
-        elif archive.fault and reads:
+        elif archive.fault:
+            doubted.append((archive, file))
+    for archive in missed:
+        file = files.pop(archive.archive_name, None)
+        if file is not None and not _cut(archive, file):  # or it is still being copied back
+            doubted.append((archive, file))
+    left = sum(file.bytes for _, file in doubted) if most is None else most
+    for archive, file in doubted:
+        if file.bytes <= left:
+            left -= file.bytes
             await _read_again(store, catalogue, archive, file)
 
 
@@ -99,7 +114,7 @@ async def _read_again(store: Store, catalogue: Catalogue, archive: StoredArchive
         return
     if sha256 == archive.archive_sha256:
         await catalogue.archives.clear_fault(archive.id)
-        logger.warning("the archive of backup {}, {}, is whole again", archive.id, archive.archive_name)
+        logger.warning("the archive of backup {}, {}, is there and whole again", archive.id, archive.archive_name)
     else:
-        cut = archive.fault.code == Cause.ARCHIVE_CUT  # of which this one has the size again
-        await _record(catalogue, archive, Reason(Cause.ARCHIVE_OTHER) if cut else archive.fault, file)
+        lasts = archive.fault.code not in _OF_ANOTHER_FILE
+        await _record(catalogue, archive, archive.fault if lasts else Reason(Cause.ARCHIVE_OTHER), file)

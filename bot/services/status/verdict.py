@@ -72,7 +72,8 @@ class Concern:
 _ALARMS: dict[str, ConcernKind] = {AlarmKind.SHRUNKEN: ConcernKind.SHRUNKEN, AlarmKind.DISK: ConcernKind.DISK}
 # What the newest backup says of itself already.
 _TOLD_OTHERWISE = frozenset({
-    AlarmKind.RUN, AlarmKind.STALE, AlarmKind.DRILL, AlarmKind.SKIPPED, AlarmKind.GONE, AlarmKind.UNREACHABLE,
+    AlarmKind.RUN, AlarmKind.STALE, AlarmKind.DRILL, AlarmKind.SKIPPED, AlarmKind.GONE, AlarmKind.LOST,
+    AlarmKind.UNREACHABLE,
 })  # fmt: skip
 
 

@@ -38,8 +38,7 @@ async def watch_a_pattern(scene: Scene, pattern: str) -> Path:
 
 
 async def the_alarm(scene: Scene) -> str:
-    """The words of the only open alarm, as Ann reads them."""
-    assert len(await scene.open_keys()) == 1
+    """The words of the only alarm that is open about backups, as Ann reads them."""
     (message,) = [message for message in texts(scene.ann) if message.text.startswith("🚨")]
     return message.text
 
@@ -297,6 +296,45 @@ async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -
     await scene.restart()
     await scene.courier.alarm_loop.deliver()
     assert len([message for message in texts(scene.ann) if "Trouble" in message.text]) == 200
+
+
+async def test_archives_that_are_gone_are_an_alarm_until_they_are_back_or_let_go(scene: Scene) -> None:
+    """The chats have them. One that is damaged lies there: it can't be said to be removed on purpose."""
+    folder = scene.courier.settings.backup_dir
+    first, second = [await scene.back_up(), await scene.back_up()]
+    assert first is not None
+    assert second is not None
+    away = (folder / first.archive_name).rename(folder.parent / "away")
+    await scene.courier.alarm_loop.deliver()
+    (rung,) = [text for text in texts_of(scene.ann) if text.startswith("⚠️ Backup 1 is gone from the disk")]
+    assert "Backup 1 (today 14:00). Not deleted by the bot. All can still be restored" in rung
+    away.rename(folder / first.archive_name)
+    await scene.courier.alarm_loop.deliver()
+    assert "No archive is missing any more" in texts_of(scene.ann)[-1]
+    (folder / first.archive_name).unlink()
+    (folder / second.archive_name).write_bytes(b"cut")
+    await scene.courier.alarm_loop.deliver()
+    assert await scene.open_keys() == ["lost"]
+    await scene.accept("lost")
+    await scene.courier.alarm_loop.deliver()
+    (alarm,) = await scene.open_alarms()
+    assert (alarm.all("gone"), alarm.all("damaged")) == ((), (str(second.id),))
+
+
+async def test_that_the_last_good_backup_is_lost_is_no_word_of_its_age(scene: Scene) -> None:
+    """While the next one is due. Later it is not said that there was none yet."""
+    scene.settings["DELIVER_TO"] = "-100500"  # which Telegram does not know
+    await scene.restart()
+    backup = await scene.back_up()
+    assert backup is not None
+    (scene.courier.settings.backup_dir / backup.archive_name).unlink()
+    assert await scene.pass_time(2 * HOUR) == ["unreachable:-100500", "lost"]
+    said = await the_alarm(scene)
+    assert said.startswith("🚨 No good backup is left: backup 1 is gone from the disk\n")
+    assert "💡 Make a backup now. If you still have the archive, put it back" in said
+    await scene.accept("lost")
+    assert await scene.pass_time(HOUR) == ["unreachable:-100500", "stale"]
+    assert any(text.startswith("🚨 No good backup is left") for text in texts_of(scene.ann))
 
 
 async def test_a_failed_test_restore_is_an_alarm_until_one_succeeds(scene: Scene) -> None:
