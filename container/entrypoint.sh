@@ -14,4 +14,5 @@ fi
 if [ "$(stat -c %u .)" = 0 ]; then
     chown "$PUID:$PGID" .
 fi
+export HOME="$PWD" # and not root's, which is closed
 exec setpriv --reuid "$PUID" --regid "$PGID" --clear-groups --no-new-privs sqlite-courier "$@"

@@ -42,14 +42,20 @@ def started(folder: Path, *, as_whom: str = "", **more: str) -> subprocess.Compl
     """Run the entrypoint in `folder`, over a `sqlite-courier` that says who it is and what it was asked."""
     stub = folder.parent / "bin" / "sqlite-courier"
     stub.parent.mkdir(mode=0o755, exist_ok=True)
-    stub.write_text('#!/bin/sh\necho "$(id -u):$(id -g) $(id -G) $*"\ntouch made && stat -c %u . made\n')
+    stub.write_text('#!/bin/sh\necho "$(id -u):$(id -g) $(id -G) $*"\ntouch made && stat -c %u . made\necho $HOME\n')
     stub.chmod(0o755)
     entrypoint = stub.with_name("entrypoint")  # where others may read it, wherever the checkout lies
     entrypoint.write_bytes(ENTRYPOINT.read_bytes())
     for each in (folder.parent, *folder.parent.parents):  # pytest's own folders are closed to others
         if each.owner() == "root" and each not in (Path("/"), Path("/tmp")):
             each.chmod(each.stat().st_mode | 0o055)
-    environment = {"PATH": f"{stub.parent}:{os.environ['PATH']}", "PUID": "1234", "PGID": "2345", **more}
+    environment = {
+        "PATH": f"{stub.parent}:{os.environ['PATH']}",
+        "HOME": "/root",
+        "PUID": "1234",
+        "PGID": "2345",
+        **more,
+    }
     return subprocess.run(
         ["sh", "-c", f"exec {as_whom} sh {entrypoint} list --all"],
         cwd=folder,
@@ -66,7 +72,7 @@ def test_it_runs_as_the_owner_of_the_databases_in_a_folder_that_root_has_made(tm
     folder.mkdir()
     (folder / ".env").write_text("BOT_TOKEN=x")
     done = started(folder)
-    assert done.stdout.split("\n")[:3] == ["1234:2345 2345 list --all", "1234", "1234"], done.stderr
+    assert done.stdout.split("\n")[:4] == ["1234:2345 2345 list --all", "1234", "1234", str(folder)], done.stderr
     assert (folder / ".env").stat().st_uid == 0
 
 

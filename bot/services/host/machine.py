@@ -75,7 +75,7 @@ def _home() -> Path:
 def find(name: str, *, system: bool | None = None) -> Registration | None:
     """Return the service of that name which there is: that of the machine before that of who asks."""
     places = [registration(name, system=each) for each in (True, False) if system in (None, each)]
-    return next((place for place in places if place.file.is_file()), None)
+    return next((place for place in places if os.path.isfile(place.file)), None)  # noqa: PTH113 - see of_settings
 
 
 def of_settings(env_file: Path) -> Registration | None:
@@ -83,7 +83,10 @@ def of_settings(env_file: Path) -> Registration | None:
     for system in (True, False):
         example = registration("x", system=system).file
         end = example.name.removeprefix("x")
-        for file in sorted(example.parent.glob(f"*{end}")):
+        files: list[Path] = []
+        with suppress(PermissionError):  # of the home folder that a container was started with: root's
+            files = sorted(example.parent.glob(f"*{end}"))
+        for file in files:
             place = registration(file.name.removesuffix(end), system=system)
             with suppress(OSError):
                 if serves(place, env_file):

@@ -13,6 +13,7 @@ from bot.services.host.machine import ask, find, registration, serves
 from bot.services.host.registering import check_as_user, install, uninstall
 from tests.world.databases import make_database, write_env
 from tests.world.host import installation_in
+from tests.world.snapshots import NOBODY, as_nobody, in_process
 
 TOKEN = f"123456789:{'A' * 35}"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands of the machine are shell here")
@@ -121,3 +122,22 @@ def test_a_user_without_a_home_has_no_service_of_their_own(monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "home", nowhere)
     assert find("of-a-test") is None
+
+
+_LOOKS = f"""
+import os, sys
+from pathlib import Path
+from bot.services.host.machine import find, of_settings
+os.environ["HOME"] = sys.argv[1]
+os.setgid({NOBODY}); os.setuid({NOBODY})
+print(find("of-a-test"), of_settings(Path("/srv/courier/.env")))
+"""
+
+
+@as_nobody
+def test_a_home_that_is_closed_to_its_user_has_no_service_either(tmp_path: Path) -> None:
+    """A container that was started as root has root's, also as its PUID."""
+    (tmp_path / "root" / ".config/systemd/user").mkdir(parents=True)
+    (tmp_path / "root").chmod(0o700)
+    done = in_process(_LOOKS, tmp_path / "root")
+    assert (done.stdout, done.stderr) == ("None None\n", "")
