@@ -9,6 +9,9 @@ from bot.texts.markup import FittedList, compose, one_line, sentence, text
 from bot.texts.measures import count
 from bot.texts.verdict import CONDITION_ICONS
 
+_ICONS = CONDITION_ICONS | {Condition.WRONG: "❌"}
+"""A check that came to nothing is ❌."""
+
 
 def examination(found: Examination) -> str:
     """Return what is wrong with its mend, what needs a look, and then what is well."""
@@ -35,11 +38,11 @@ def verdict(found: Examination) -> str:
 def plain_lines(found: Examination) -> Iterator[str]:
     """Yield the lines for a terminal, in the order of the flow."""
     for one in found.parts:
-        yield f"{CONDITION_ICONS[one.condition]} {one_line(one.about)}: {one_line(one.said)}"
+        yield f"{_ICONS[one.condition]} {one_line(one.about)}: {one_line(one.said)}"
         if one.mend:
             yield f"   → {one.mend}"
 
 
 def _part(one: Examined) -> str:
     mend = f"\n   → {text(one.mend, 300)}" if one.mend else ""
-    return f"{CONDITION_ICONS[one.condition]} <b>{text(one.about, 120)}</b>: {text(one.said, 400)}{mend}"
+    return f"{_ICONS[one.condition]} <b>{text(one.about, 120)}</b>: {text(one.said, 400)}{mend}"

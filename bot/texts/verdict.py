@@ -17,8 +17,8 @@ from bot.texts.measures import count
 from bot.texts.skips import cause_of
 
 CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "🚨"}
-"""How something stands now, on every screen. A ❌ is for what came to nothing (a run, a restore, a database that is not
-in a backup), and for a dead service."""
+"""How something stands now, on every screen. A ❌ is for what came to nothing (a run, a restore, a check of the
+examination, a database that is not in a backup), and for a dead service."""
 
 ONLY_SENDS = "📤 Only sends (RECEIVE=off): it answers neither messages nor buttons."
 

@@ -42,8 +42,8 @@ def test_settings_that_are_wrong_are_lines_too(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     shown = runner.invoke(app, ["doctor"], catch_exceptions=False)
     assert shown.exit_code == 1
-    assert "🚨 Settings: BOT_TOKEN is not set" in shown.stdout
-    assert "🚨 Databases: DATABASES names none" in shown.stdout
+    assert "❌ Settings: BOT_TOKEN is not set" in shown.stdout
+    assert "❌ Databases: DATABASES names none" in shown.stdout
     assert "✅ BACKUP_DIR" in shown.stdout
     assert not (tmp_path / "backups").exists()
     (tmp_path / ".env").write_text("BOT_TOKEN=nonsense\n")

@@ -55,7 +55,7 @@ async def test_the_full_check_shows_the_bad_news_first(office: Office) -> None:
     await office.ann.wait_for(lambda seen: "As of" in seen.text)
     await office.click("🩺 Full check", "Full check: 1 thing is wrong, 1 thing needs a look")
     assert office.ann.last.text.splitlines()[2:] == [
-        "🚨 Clock: is 10 minutes fast by Telegram's",
+        "❌ Clock: is 10 minutes fast by Telegram's",
         "   → Turn on <time> synchronisation.",
         "⚠️ Seal: no key is here",
         "✅ Token: @courier_bot, accepted by Telegram",

@@ -61,7 +61,7 @@ async def examined(env_file: Path) -> Examination:
             settings = load_settings(env_file, need_telegram=False, need_databases=False)
     except SettingsError as error:
         rest = look("settings", "Settings", "nothing else is looked at until they can be read")
-        machine = await asyncio.to_thread(installed, env_file, lives=False)
+        machine = await asyncio.to_thread(installed, env_file, pid=None)
         return Examination(user=accounts.me(), parts=(surroundings.versions(), *_faults(error), machine, rest))
     try:
         found = await _examine_with(settings)

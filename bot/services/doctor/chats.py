@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.models import Examined, OutcomeCode, Reachability, Reason, Recipient, TokenReport
@@ -11,7 +10,11 @@ from bot.services.alarms.signals import TOLERANCE
 from bot.services.contracts.destination import ArchiveDestination, Outcome
 from bot.services.delivery.router import Router
 from bot.services.doctor.parts import good, look, wrong
+from bot.services.people.people import People
 from bot.words.outcomes import reason_words
+
+_STARTS = (OutcomeCode.NOT_STARTED, OutcomeCode.BLOCKED, OutcomeCode.NO_SUCH_CHAT)
+"""What a press on Start mends."""
 
 _WITHIN = 15.0
 """Seconds that one recipient may take to answer."""
@@ -50,14 +53,15 @@ def clock(ahead: timedelta | None) -> Examined:
     return good("clock", "Clock", f"within {max(seconds, 1)} s of Telegram's")
 
 
-async def recipients(
-    everybody: Sequence[Recipient], admins: Sequence[Recipient], destinations: Router[ArchiveDestination]
-) -> tuple[Examined, ...]:
-    """Ask each admin's chat and each place, side by side, whether it takes messages now; nothing is sent."""
-    if not everybody:
+async def recipients(people: People, username: str, destinations: Router[ArchiveDestination]) -> tuple[Examined, ...]:
+    """Ask each admin's chat and each place, side by side, whether it takes messages now; nothing is sent.
+
+    `username` is the bot's.
+    """
+    if not people.everybody:
         return (wrong("recipient", "Recipients", "there are none: ADMIN_IDS is not set", "Put your own number there."),)
-    found = await asyncio.gather(*(_probe(one, destinations) for one in everybody))
-    return tuple(_recipient(seen, "Admin" if seen.recipient in admins else "Place") for seen in found)
+    found = await asyncio.gather(*(_probe(one, destinations) for one in people.everybody))
+    return tuple(_recipient(seen, "Admin" if seen.recipient in people.admins else "Place", username) for seen in found)
 
 
 async def _probe(recipient: Recipient, destinations: Router[ArchiveDestination]) -> Reachability:
@@ -71,8 +75,10 @@ async def _probe(recipient: Recipient, destinations: Router[ArchiveDestination])
     return Reachability(recipient=recipient, name="", trouble=trouble)
 
 
-def _recipient(seen: Reachability, what: str) -> Examined:
+def _recipient(seen: Reachability, what: str, username: str) -> Examined:
     about = f"{what} {seen.name} ({seen.recipient.address})" if seen.name else f"{what} {seen.recipient.address}"
     if seen.trouble:
-        return wrong("recipient", about, reason_words(seen.trouble))
+        start = f"Send them https://t.me/{username}?start=admin, to press Start there."
+        mend = start if seen.recipient.is_private and seen.trouble.code in _STARTS else ""  # others say it themselves
+        return wrong("recipient", about, reason_words(seen.trouble), mend)
     return good("recipient", about, reason_words(seen.unchecked) or "takes messages")

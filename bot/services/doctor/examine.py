@@ -40,7 +40,7 @@ async def examine(
     listens = settings.receive and not polled_here
     report, found = await asyncio.gather(asked.token(listens), sources.databases(discovery))
     if report.account is not None:
-        reached = await chats.recipients(people.everybody, people.admins, destinations)
+        reached = await chats.recipients(people, report.account.username, destinations)
     else:
         reached = (look("recipient", "Recipients", "not asked: see the token"),)
     sizes = [one.bytes for one in status.databases if one.bytes is not None and not one.retired]
@@ -68,8 +68,11 @@ async def examine(
 
 def _installed(settings: Settings, status: Status, discovery: Discovery) -> Examined:
     lives = status.state.is_running or status.is_paused
-    folders = writable_folders(settings, discovery.databases)
-    return service.installed(settings.given.env_file, lives=lives, writable=folders)
+    return service.installed(
+        settings.given.env_file,
+        pid=status.heartbeat.pid if lives and status.heartbeat else None,
+        writable=writable_folders(settings, discovery.databases),
+    )
 
 
 def _state(status: Status, settings: Settings, zone: ZoneInfo) -> Iterable[Examined]:

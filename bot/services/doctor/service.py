@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,7 +12,7 @@ from bot.errors import SealError
 from bot.models import Condition, Examined, Status
 from bot.services.doctor.parts import good, look, wrong
 from bot.services.host.accounts import owner_of
-from bot.services.host.machine import ask, kind_of_machine, manager_runs, of_settings
+from bot.services.host.machine import ask, kind_of_machine, manager_runs, of_settings, unit_of
 from bot.services.host.systemd import read_only_in
 from bot.services.status.verdict import backup_condition
 from bot.words.causes import mend_of, sentence_of
@@ -23,16 +22,15 @@ from bot.words.outcomes import reason_words
 _LINES = {Condition.GOOD: good, Condition.LOOK: look, Condition.WRONG: wrong}
 
 
-def installed(env_file: Path | None, *, lives: bool, writable: Iterable[Path] = ()) -> Examined:
-    """Ask this machine what starts the service of these settings, which writes to those folders. Blocking."""
+def installed(env_file: Path | None, *, pid: int | None, writable: Iterable[Path] = ()) -> Examined:
+    """Ask this machine what starts the service of these settings, which writes to those folders. Blocking.
+
+    `pid` is the process of the service that lives, None without one.
+    """
     place = of_settings(env_file) if env_file is not None else None
     about = "Start with the machine"
     if place is None:
-        said = "`sqlite-courier service install` has not been used"
-        if lives and (os.getppid() == 1 or "INVOCATION_ID" in os.environ or not manager_runs(kind_of_machine())):
-            return good("installed", about, f"{said}; something else starts it")
-        mend = "Use it, unless a container or a unit of your own starts the service."
-        return look("installed", about, said, mend)
+        return _started_otherwise(about, pid)
     known = ask(place)
     said = f"{known.file}, {known.kind}, as {known.user}"
     if known.starts_with_machine is False:
@@ -44,6 +42,21 @@ def installed(env_file: Path | None, *, lives: bool, writable: Iterable[Path] = 
     if known.active is False:
         return wrong("installed", about, f"{said}: {known.state}", f"systemctl status {known.name} says why.")
     return good("installed", about, f"{said}{f', {known.state}' if known.state else ''}")
+
+
+def _started_otherwise(about: str, pid: int | None) -> Examined:
+    """Tell what is known of a service that `service install` did not write."""
+    said, kind = "`sqlite-courier service install` has not been used", kind_of_machine()
+    mend = "Use it, unless a container or a unit of your own starts the service."
+    if pid is None:
+        return look("installed", about, said, mend)
+    if not manager_runs(kind):
+        return good("installed", about, f"{kind} does not run here: what started the service has to start it again")
+    unit = unit_of(pid)
+    if unit:
+        return good("installed", about, f"{said}; the service runs in {unit}")
+    by_hand = "" if unit is None else ": the service was started by hand, and is not started again with the machine"
+    return look("installed", about, f"{said}{by_hand}", mend)
 
 
 def alive(status: Status, timezone: ZoneInfo) -> Examined:
@@ -70,13 +83,17 @@ def results(status: Status, timezone: ZoneInfo, *, drills_planned: bool) -> Iter
         without = f", without {len(latest.skipped)} that could not be copied" if latest and latest.skipped else ""
         old = ", too old" if status.stale else ""
         said = f"backup {proven.id} of {date_time(proven.started_at, timezone)}{old}{without}{failed}"
-        yield _LINES[condition]("backup", "Last backup", said)
+        mend = (
+            "`sqlite-courier show latest` says why." if without or failed else "`sqlite-courier backup` makes one now."
+        )
+        yield _LINES[condition]("backup", "Last backup", said, "" if condition is Condition.GOOD else mend)
         yield _delivery(status)
     drill = status.last_drill
     if drill is not None:
         line = good if drill.ok and drill.opened else look if drill.ok else wrong
         said = f"backup {drill.backup_id} {drill.source.words}, {date_time(drill.at, timezone)}: {drill_words(drill)}"
-        yield line("drill", "Last test-restore", said)
+        mend = "" if drill.ok else "`sqlite-courier verify latest` looks again, `list` names older backups."
+        yield line("drill", "Last test-restore", said, mend)
     elif proven is not None:
         planned = "" if drills_planned else ", and none is planned (DRILL_SCHEDULE=off)"
         mend = "`sqlite-courier verify latest` makes one now."
@@ -101,7 +118,9 @@ def _delivery(status: Status) -> Examined:
     )
     waits = f", {len(owed)} to come" if owed else ""
     said = f"{len(deliveries) - len(owed)} of {len(deliveries)} have it{waits}{f' ({why})' if why else ''}"
-    return (look if why else good)("delivery", "Delivery", said)
+    if not why:
+        return good("delivery", "Delivery", said)
+    return look("delivery", "Delivery", said, "It is sent as soon as they can be reached: nothing else is to be done.")
 
 
 def seal(settings: Settings) -> Examined:

@@ -15,6 +15,7 @@ from bot.services.host.commands import run
 from bot.services.host.installation import MARK, Installation, Recipe, Registration, Starter
 
 _SYSTEMD_RUNS = Path("/run/systemd/system")
+_PROCESSES = Path("/proc")
 _ASKED = "ActiveState,UnitFileState,StatusText,Result"
 
 
@@ -122,6 +123,20 @@ def ask(place: Registration) -> Registered:
 def serves(place: Registration, env_file: Path) -> bool:
     """Tell whether a service is the one of these settings."""
     return str(env_file.absolute()).replace("%", "%%") in place.text
+
+
+def unit_of(pid: int) -> str | None:
+    """Return the unit of systemd that a process runs in, such as `courier.service`; empty where it was started by hand.
+
+    None where that can't be told.
+    """
+    try:
+        groups = (_PROCESSES / str(pid) / "cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    within = [group.split(":", 2)[2] for group in groups if group.startswith(("0::", "1:name=systemd:"))]
+    unit = within[-1].rpartition("/")[2] if within else ""
+    return unit if unit.endswith(".service") else ""
 
 
 def _ask_systemd(known: Registered) -> Registered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from bot.config.settings import Settings
 from bot.models import Condition, Examination, Examined
 from bot.services.doctor.surroundings import folders
+from bot.services.host import machine
 from tests.world.databases import make_database
 from tests.world.full_disk import small_disk
 from tests.world.service import Town, town_in
@@ -72,12 +74,44 @@ async def test_what_is_wrong_has_a_line_and_a_mend(town: Town) -> None:
     gone = one(found, "database", "notes.db")
     assert (gone.condition, gone.said) == (Condition.WRONG, "does not exist")
     assert one(found, "backup").condition is Condition.WRONG
+    assert ben.mend == "Send them https://t.me/courier_bot?start=admin, to press Start there."
+    assert one(found, "backup").mend == "`sqlite-courier show latest` says why."
     owed = one(found, "delivery")
+    assert owed.mend
     assert (owed.condition, owed.said.startswith("1 of 2 have it, 1 to come (Ben: has blocked")) == (
         Condition.LOOK,
         True,
     )
     assert [line for line in found.parts if line.part == "alarm"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "condition", "said"),
+    [
+        ("0::/system.slice/mine.service\n", Condition.GOOD, "; the service runs in mine.service"),
+        ("7:cpu:/\n1:name=systemd:/system.slice/cron.service\n", Condition.GOOD, "; the service runs in cron.service"),
+        (
+            "0::/user.slice/user-0.slice/user@0.service/tmux.scope\n",
+            Condition.LOOK,
+            ": the service was started by hand",
+        ),
+        (None, Condition.LOOK, "has not been used"),
+    ],
+)
+async def test_whether_a_service_comes_back_with_the_machine_is_told_by_where_it_runs(
+    town: Town, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, groups: str | None, condition: Condition, said: str
+) -> None:
+    """One that somebody started in a terminal is gone after a restart, and all its lines would be good until then."""
+    monkeypatch.setattr(machine, "_SYSTEMD_RUNS", tmp_path)
+    monkeypatch.setattr(machine, "_PROCESSES", tmp_path / "proc")
+    if groups is not None:
+        (tmp_path / "proc" / str(os.getpid())).mkdir(parents=True)
+        (tmp_path / "proc" / str(os.getpid()) / "cgroup").write_text(groups)
+    found = one(await examined(town), "installed")
+    assert (found.condition, said in found.said) == (condition, True)
+    monkeypatch.setattr(machine, "_SYSTEMD_RUNS", tmp_path / "nowhere")
+    found = one(await examined(town), "installed")
+    assert (found.condition, "systemd does not run here" in found.said) == (Condition.GOOD, True)
 
 
 async def test_a_token_that_is_refused_leaves_the_recipients_alone(town: Town) -> None:
@@ -113,6 +147,7 @@ from pathlib import Path
 from bot.config.settings import Settings
 from bot.services.doctor.sources import databases
 from bot.services.doctor.surroundings import folders
+from bot.services.host import machine
 from bot.services.snapshot.databases import find_databases
 home = Path(sys.argv[1])
 settings = Settings(backup_dir=home / "backups", log_dir=home / "new" / "logs")
