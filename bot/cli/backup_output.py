@@ -25,6 +25,7 @@ from bot.texts.backups import asked_by, state_words, who
 from bot.texts.markup import one_line, plain, plain_names
 from bot.texts.measures import count, human_size
 from bot.words.causes import in_full
+from bot.words.checks import unchecked_words
 from bot.words.failures import UNOPENED, why_failed
 from bot.words.outcomes import reason_words
 from bot.words.remarks import remarks
@@ -204,8 +205,8 @@ def _print_remarks(backup: Backup) -> None:
     """Print what backup_info.txt warns of: what could not be checked or breaks rules."""
     for entry in backup.databases:
         if entry.verdict is not Verdict.OK:
-            why = f": {one_line(entry.messages[0])}" if entry.messages else ""
-            warn(f"{entry.name} could not be checked{why}")
+            why = one_line(unchecked_words(entry.unchecked))
+            warn(f"{entry.name} could not be checked{why and f': {why}'}")
         for remark in remarks(entry):
             warn(one_line(f"{entry.name}: {remark}"))
 

@@ -36,6 +36,7 @@ from bot.models import (
     Status,
 )
 from bot.words.causes import in_full, sentence_of
+from bot.words.checks import unchecked_words
 from bot.words.drills import drill_words
 from bot.words.failures import why_failed
 from bot.words.losses import loss_words
@@ -206,7 +207,7 @@ def _said_of(record: DataclassInstance) -> dict[str, object]:
         case SkippedRecord():
             return {"detail": in_full(record.why)}
         case BackedUp():
-            return {"warning": " ".join(map(in_full, record.warnings))}
+            return {"warning": " ".join(map(in_full, record.warnings)), "detail": unchecked_words(record.unchecked)}
         case Delivery():
             return {"reason": reason_words(record.reason), "reason_code": record.reason.code}
         case Drill():

@@ -39,6 +39,7 @@ from bot.models.databases import (
     Skipped,
     SkipReason,
     Snapshot,
+    UncheckedCode,
     Verdict,
     skip_reason,
 )

@@ -35,6 +35,7 @@ class BackedUp:
     `checked_at` is empty, or says when an earlier backup's copy was checked that equals this one byte for byte, and
     whose deflated bytes it has. `compression` is the setting by which they were made, empty where that is not known.
     `warnings` are what is to be known of it though it is backed up: rules that its rows break, how it was read.
+    `unchecked` is what kept its check from its end, an `UncheckedCode`.
     """
 
     name: str
@@ -58,6 +59,7 @@ class BackedUp:
     warnings: tuple[Reason, ...] = ()
     checked_at: datetime | None = None
     compression: Compression | None = None
+    unchecked: Reason = NO_REASON
 
     @property
     def is_sound(self) -> bool:

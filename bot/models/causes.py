@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.models.reasons import Reason
 
 
-def because(cause: Cause, **facts: str | int | Path) -> Reason:
+def because(cause: StrEnum, **facts: str | int | Path) -> Reason:
     """Return a reason that every table and file can hold: paths are text, and what no UTF-8 can hold is escaped."""
     known = ((name, value if isinstance(value, int) else readable(str(value))) for name, value in facts.items())
     return Reason(cause, tuple(known))

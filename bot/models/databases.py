@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.models.causes import Cause
-from bot.models.reasons import Reason
+from bot.models.reasons import NO_REASON, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,25 @@ class Snapshot:
 class Verdict(StrEnum):
     OK = "ok"
     DAMAGED = "damaged"  # its pages are, and that is proven
-    UNCHECKED = "could not check"  # the messages say what was in the way; delivered with a warning
+    UNCHECKED = "could not check"  # delivered with a warning
+
+
+class UncheckedCode(StrEnum):
+    """What kept a check from its end; what is said of each is in `bot/words/checks.py`. It is recorded."""
+
+    SQLITE_SAYS = "sqlite says"
+    FORMAT = "format"
+    COPY_UNREAD = "copy unread"
+    MANY_FINDINGS = "many findings"  # to look through all of them
+    LATE = "late"
+    PROCESSOR = "processor"
+    MEMORY = "memory"
+    VALUES = "values"
+    DISK = "disk"
+    NOT_STARTED = "not started"
+    ENDED = "ended"
+    LONG_ANSWER = "long answer"
+    NO_ANSWER = "no answer"
 
 
 class CheckMethod(StrEnum):
@@ -126,7 +144,8 @@ class CheckRule:
 class CheckReport:
     """What the check of a snapshot found.
 
-    `messages` are SQLite's own lines (at most 20); with an OK they name rows that break rules of the schema. `rows`
+    `messages` are SQLite's own lines (at most 20); with an OK they name rows that break rules of the schema.
+    `unchecked` is what kept the check from its end, an `UncheckedCode`; none where it came to one. `rows`
     holds (table, rows) in schema order, -1 where a table could not be counted; `schema_sha256` is over the normalised
     `sqlite_master`. `schema` is (type, name, hash of its SQL) of everything in it but SQLite's own, () where it is
     unreadable; `last_rowids` is the last rowid of each table that has rowids, below all of them where it is empty.
@@ -143,3 +162,4 @@ class CheckReport:
     schema: tuple[tuple[str, str, str], ...] = ()
     last_rowids: tuple[tuple[str, int], ...] = ()
     checked_at: datetime | None = None
+    unchecked: Reason = NO_REASON

@@ -25,7 +25,7 @@ class DrillSource(StrEnum):
 class DrillCode(StrEnum):
     """What a test-restore has proven; what is wrong instead is a `Cause`, or the code of an error."""
 
-    PROVEN = "proven"  # facts: databases `checked` of so many `databases`, `rows`, `unchecked` and its `why`, `missing`
+    PROVEN = "proven"  # facts: databases `checked` of so many, `rows`, `unchecked` with a `cause` and facts, `missing`
     COMPARED = "compared"  # byte for byte: no key here opens it
 
 

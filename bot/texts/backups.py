@@ -30,6 +30,7 @@ from bot.texts.markup import FittedList, by_name, name, names, sentence, text
 from bot.texts.measures import count, duration, human_size
 from bot.texts.skips import full_disk, skip_words
 from bot.words.causes import in_full
+from bot.words.checks import unchecked_words
 from bot.words.failures import failure_words, why_failed
 from bot.words.outcomes import reason_words
 from bot.words.remarks import remarks
@@ -86,8 +87,8 @@ def database_line(database: BackedUp, losses: Sequence[Loss] = ()) -> str:
     if losses:
         line += f" · has {shrinking(losses)}: {text(loss_line(losses), 120)}"
     if database.verdict is not Verdict.OK:
-        why = f": {text(database.messages[0], 80)}" if database.messages else ""
-        line += f" · {database.verdict}{why}"
+        why = text(unchecked_words(database.unchecked), 80)
+        line += f" · {database.verdict}{why and f': {why}'}"
     return " · ".join((line, *(text(remark, 100) for remark in remarks(database))))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from bot.models import Drill, DrillCode, Reason, count
+from itertools import takewhile
+
+from bot.models import Drill, DrillCode, Facts, Reason, count
 from bot.words.causes import CAUSES, sentence_of
+from bot.words.checks import unchecked_words
 from bot.words.failures import failure_words
 
 
@@ -33,9 +36,11 @@ def _proven(result: Reason) -> str:
     checked, databases, uncounted = (int(facts.get(name, 0)) for name in ("checked", "databases", "uncounted"))
     sentences = []
     for at, (name, value) in enumerate(result.facts):
-        if name == "unchecked":  # followed by why
-            why = f": {result.facts[at + 1][1]}" if result.facts[at + 1][1] else ""
-            sentences.append(f"{value} is byte for byte as it was (SHA-256), and could not be checked here{why}.")
+        if name == "unchecked":
+            why = _why_unchecked(result.facts[at + 1 :])
+            sentences.append(
+                f"{value} is byte for byte as it was (SHA-256), and could not be checked here{why and f': {why}'}."
+            )
         elif name == "missing":
             sentences.append(f"{value}, which the manifest names, is no longer in it.")
     if checked:
@@ -47,3 +52,11 @@ def _proven(result: Reason) -> str:
             f" {count(int(facts.get('rows', 0)), 'row')}{besides}.",
         )
     return " ".join(sentences)
+
+
+def _why_unchecked(facts: Facts) -> str:
+    """Say why the database whose name stands before these facts could not be checked."""
+    its = dict(takewhile(lambda fact: fact[0] not in ("unchecked", "missing"), facts))
+    if "cause" not in its:  # an earlier version recorded it in words
+        return str(its.get("why", ""))
+    return unchecked_words(Reason(str(its["cause"]), tuple(its.items())))

@@ -232,7 +232,7 @@ def worst_backup(**changes: Any) -> Any:
         samples.database(
             f"{number}{samples.NASTY}",
             verdict=Verdict.UNCHECKED,
-            messages=(LONG,),
+            unchecked=Reason(OTHER, (("said", LONG),)),
             warnings=(Reason(OTHER, (("said", LONG),)),),
             foreign_key_violations=3,
         )

@@ -11,6 +11,7 @@ from bot.clock import summer_or_winter
 from bot.models import BackedUp, Verdict, count, human_size
 from bot.services.archive.manifest import Manifest
 from bot.words.causes import in_full
+from bot.words.checks import unchecked_words
 from bot.words.remarks import remarks
 
 _TABLES_LISTED = 200
@@ -119,8 +120,9 @@ def _databases(manifest: Manifest) -> Iterator[str]:
         if database.checked_at is not None:
             yield f"            checked {_local(database.checked_at, manifest.timezone)}; not a byte has changed since"
             yield "            (SHA-256), and its deflated bytes are those of then, read back and compared again"
-        for message in database.messages:
-            yield f"            {message}"
+        for line in (unchecked_words(database.unchecked), *database.messages):
+            if line:
+                yield f"            {line}"
         for remark in remarks(database):
             yield f"  WARNING:  {remark}"
         yield from _rows(database)

@@ -18,7 +18,6 @@ from bot.models import (
     INFO_NAME,
     MANIFEST_FORMAT,
     MANIFEST_NAME,
-    OTHER,
     BackedUp,
     Cause,
     CheckReport,
@@ -33,9 +32,11 @@ from bot.models import (
     because,
     readable,
 )
+from bot.services.archive.manifest_words import name_codes
 from bot.services.files.names import folded
 from bot.services.zip.reader import ZipReader, opened
-from bot.words.causes import CAUSES, in_full
+from bot.words.causes import in_full
+from bot.words.checks import unchecked_words
 
 MAX_MANIFEST = 16 << 20
 """Bytes of manifest.json that are read, and written, at most: enough for a hundred thousand tables."""
@@ -63,14 +64,18 @@ class Manifest:
     def to_json(self) -> bytes:
         """UTF-8, indented for people who look into it.
 
-        The sentences that say why a database was skipped, and what is to be known of one that was not, stand beside
-        their causes: people read them, and so do versions that knew no causes.
+        The sentences that say why a database was skipped or could not be checked, and what is to be known of one that
+        is there, stand beside their codes: people read them, and so do versions that know no such codes.
         """
         content = _adapter().dump_python(self, mode="json")
         for told, record in zip(content["skipped"], self.skipped, strict=True):
             told["detail"] = in_full(record.why)
         for told, database in zip(content["databases"], self.databases, strict=True):
             told["warning"] = " ".join(map(in_full, database.warnings))
+            if database.verdict is Verdict.OK:
+                del told["unchecked"]
+            else:
+                told["detail"] = unchecked_words(database.unchecked)
         return json.dumps(content, ensure_ascii=False, indent=1).encode()
 
     @classmethod
@@ -93,7 +98,7 @@ class Manifest:
                 hint="Update SQLite Courier; the databases can be unpacked with any ZIP tool as well.",
                 cause=Reason(Cause.NEWER_FORMAT),
             )
-        if _name_causes(head.get("skipped")) | _name_warnings(head.get("databases")):
+        if name_codes(head):
             data = json.dumps(head).encode()
         try:
             manifest = _adapter().validate_json(data, strict=True)
@@ -171,41 +176,6 @@ def recorded_path(database: Database) -> str:
     return readable(str(database.path))
 
 
-def _name_causes(skipped: object) -> bool:
-    """Give what a version skipped that knew no causes, or knows more of them, its sentence as why; tell if any was so.
-
-    What has no sentence either is left as it is, to be refused.
-    """
-    changed = False
-    for record in skipped if isinstance(skipped, list) else ():
-        if not isinstance(record, dict) or not isinstance(record.get("detail"), str):
-            continue
-        why = record.get("why")
-        if not (isinstance(why, dict) and why.get("code") in CAUSES):
-            record["why"], changed = {"code": OTHER, "facts": [["said", record["detail"]]]}, True
-    return changed
-
-
-def _name_warnings(databases: object) -> bool:
-    """Give what a version backed up that knew no causes, or knows more of them, its sentence as its warning."""
-    changed = False
-    for record in databases if isinstance(databases, list) else ():
-        if not isinstance(record, dict) or not isinstance(record.get("warning"), str):
-            continue
-        known = record.get("warnings", [] if not record["warning"] else None)
-        if not (isinstance(known, list) and all(isinstance(one, dict) and one.get("code") in CAUSES for one in known)):
-            record["warnings"], changed = _in_words(record["warning"]), True
-    return changed
-
-
-def _in_words(warning: str) -> list[object]:
-    """Return a warning in words as reasons; that the tables are not listed is told apart, as checks depend on it."""
-    unlisted = in_full(Reason(Cause.TOO_MANY_TABLES))
-    said = warning.removesuffix(unlisted).strip()
-    others: list[object] = [{"code": OTHER, "facts": [["said", said]]}] if said else []
-    return [*others, {"code": Cause.TOO_MANY_TABLES, "facts": []}] if warning.endswith(unlisted) else others
-
-
 def backed_up(
     snapshot: Snapshot, report: CheckReport, member: Member, compression: Compression | None = None
 ) -> BackedUp:
@@ -232,6 +202,7 @@ def backed_up(
         warnings=(*snapshot.warnings, *_broken_rules(report)),
         checked_at=report.checked_at and report.checked_at.astimezone(UTC),
         compression=compression,
+        unchecked=report.unchecked,
     )
 
 

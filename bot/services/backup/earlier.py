@@ -58,6 +58,7 @@ class Earlier:
             rows=record.rows,
             schema_sha256=record.schema_sha256,
             checked_at=_checked_at(record),
+            unchecked=record.unchecked,
         )
 
 

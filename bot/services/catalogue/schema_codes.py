@@ -35,3 +35,13 @@ CODES_OF_ALARMS = (
 
 # What a full disk lacked, of each database that was skipped for it.
 FIGURES_OF_SKIPS = ("ALTER TABLE skipped ADD COLUMN figures TEXT NOT NULL DEFAULT '[]'",)  # JSON: [[name, bytes], …]
+
+# What kept a check from its end: earlier versions had it in words, before whatever SQLite said.
+CODES_OF_CHECKS = (
+    "ALTER TABLE backed_up ADD COLUMN unchecked TEXT NOT NULL DEFAULT ''",  # JSON: [code, [fact, value], …]
+    """
+    UPDATE backed_up SET unchecked = json_array('other', json_array('said', json_extract(messages, '$[0]'))),
+        messages = json_remove(messages, '$[0]')
+    WHERE verdict = 'could not check' AND json_array_length(messages) > 0
+    """,
+)

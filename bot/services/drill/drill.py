@@ -89,8 +89,8 @@ def _proven(intake: Intake) -> Reason:
     ]
     for database in intake.databases:
         if database.report.verdict is Verdict.UNCHECKED:
-            why = next(iter(database.report.messages), "")
-            facts += [("unchecked", readable(database.name)), ("why", readable(why))]
+            why = database.report.unchecked
+            facts += [("unchecked", readable(database.name)), ("cause", why.code), *why.facts]
     return Reason(DrillCode.PROVEN, (*facts, *(("missing", readable(name)) for name in intake.missing)))
 
 

@@ -45,6 +45,7 @@ from bot.services.restore.unpacking import Unpacked, unpack_databases
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
+from bot.words.checks import unchecked_words
 
 CHECKS_AT_ONCE = 2
 
@@ -131,7 +132,7 @@ async def take_in(
                 raise error
             continue
         if verdict.verdict is Verdict.UNCHECKED:
-            doubts.append(f"{name} could not be checked in full: {', '.join(verdict.messages)}.")
+            doubts.append(f"{name} could not be checked in full: {unchecked_words(verdict.unchecked)}.")
         if verdict.foreign_key_violations:
             doubts.append(f"{name} holds {verdict.foreign_key_violations} rows that refer to missing rows.")
         if record is not None:

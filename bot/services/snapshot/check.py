@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from bot.errors import AbortedError
-from bot.models import CheckMethod, CheckReport, Snapshot, Verdict
+from bot.models import NO_REASON, CheckMethod, CheckReport, Snapshot, UncheckedCode, Verdict, because
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside
 from bot.services.concurrency.threads import require_descriptors, run_to_end
@@ -31,10 +31,11 @@ async def check_snapshot(
 
     FULL compares every index with its table, QUICK does not. DAMAGED is proof: pages that contradict one another, or of
     which SQLite can make no sense. Rows that break a NOT NULL, CHECK or type rule of their own table are no damage, and
-    named in the messages of an OK. UNCHECKED is whatever else kept the check from its end, with all right that could be
-    checked: a schema that this SQLite can't read, that needs functions of its own application, or more time or memory
-    than `limits` (by default `limits_for` its size); a machine without memory, without files to open or with a disk
-    that can't be read. Violated foreign keys are counted and change no verdict. Raises `AbortedError` only.
+    named in the messages of an OK. UNCHECKED is whatever else kept the check from its end, as `unchecked` says, with
+    all right that could be checked: a schema that this SQLite can't read, that needs functions of its own application,
+    or more time or memory than `limits` (by default `limits_for` its size); a machine without memory, without files to
+    open or with a disk that can't be read. Violated foreign keys are counted and change no verdict. Raises
+    `AbortedError` only.
 
     What may have to evaluate what a schema says goes on in a process of its own. `foreign` is a file that anybody may
     have made: all of its check does, and CHECK constraints, which tell nothing of damage, are not evaluated.
@@ -49,8 +50,10 @@ async def check_snapshot(
         if proves_damage(error):
             found = Findings(DAMAGED, (said(error),))
         else:
-            found = Findings(UNCHECKED, (f"This machine could not read the copy: {said(error)}",))
-    return CheckReport(method=method, **found._asdict() | {"verdict": Verdict(found.verdict)})
+            found = Findings(UNCHECKED, unchecked=(UncheckedCode.COPY_UNREAD, (("said", said(error)),)))
+    code, facts = found.unchecked
+    unchecked = because(UncheckedCode(code), **dict(facts)) if code else NO_REASON
+    return CheckReport(method=method, **found._asdict() | {"verdict": Verdict(found.verdict), "unchecked": unchecked})
 
 
 class _Checking:
@@ -65,19 +68,19 @@ class _Checking:
     async def findings(self, *, full: bool, foreign: bool) -> Findings:
         self._abort.check()
         if not await run_to_end(lambda: is_known_format(self._file), stop=self._abort.set):
-            return Findings(UNCHECKED, (f"SQLite {sqlite3.sqlite_version} does not know its format",))
+            return Findings(UNCHECKED, unchecked=(UncheckedCode.FORMAT, (("version", sqlite3.sqlite_version),)))
         if not foreign and not await run_to_end(self._evaluates, stop=self._abort.set):
             return await self._plain(full=full)
         try:
             return await self._apart(full=full, rules=not foreign)
         except StoppedShortError as short:
-            why, known = f"{short}", short.found or Findings(UNCHECKED)
+            why, known = short.why, short.found or Findings(UNCHECKED)
         # What evaluates nothing but columns is tried once more: is there damage all the same, and how many rows?
         try:
             rest = await self._apart(full=False, rules=False) if full or not foreign else known
         except StoppedShortError as again:
             rest = again.found or known
-        return rest if rest.verdict == DAMAGED else rest._replace(verdict=UNCHECKED, messages=(why,))
+        return rest if rest.verdict == DAMAGED else rest._replace(verdict=UNCHECKED, messages=(), unchecked=why)
 
     def _evaluates(self) -> bool:
         require_descriptors()

@@ -20,7 +20,8 @@ from threading import Lock
 
 from pydantic import TypeAdapter
 
-from bot.services.snapshot.integrity import DAMAGED, UNCHECKED, Findings
+from bot.models import UncheckedCode
+from bot.services.snapshot.integrity import DAMAGED, SQLITE_SAYS, UNCHECKED, Findings, Why
 
 _MIB = 1 << 20
 _MOST_ANSWER = 16 * _MIB
@@ -81,9 +82,12 @@ def _findings() -> TypeAdapter[Findings]:
 
 
 class StoppedShortError(Exception):
-    """A check ended before it had an answer; the words say why. `found` is what was told before, None for nothing."""
+    """A check ended before it had an answer; `found` is what was told before, None for nothing."""
 
-    found: Findings | None = None
+    def __init__(self, code: UncheckedCode, found: Findings | None = None, /, **facts: str | int) -> None:
+        super().__init__(code)
+        self.why: Why = (code, tuple(facts.items()))
+        self.found = found
 
 
 class CheckProcess:
@@ -101,24 +105,22 @@ class CheckProcess:
         """Return what is found. Blocking. Raises `StoppedShortError`, also where no process can be started."""
         with self._lock:
             if self._stopped:
-                raise StoppedShortError("it was stopped")
+                raise StoppedShortError(UncheckedCode.LATE, seconds=self._limits.seconds)
             try:
                 self._process = process = _started()
             except OSError as error:
-                raise StoppedShortError(f"the process of its check could not be started ({error})") from error
+                raise StoppedShortError(UncheckedCode.NOT_STARTED, said=str(error)) from error
             self._deadline = time.monotonic() + self._limits.seconds
         try:
             answer = self._asked(process)
             if len(answer) > _MOST_ANSWER:
-                raise StoppedShortError("there is more to tell of it than anybody could read")
+                raise StoppedShortError(UncheckedCode.LONG_ANSWER)
             *lines, _cut_off = answer.split(b"\n")
             found = self._understood(lines[0], "so far") if lines else None
             if len(lines) > 1 or (lines and found is None):
-                return self._in_words(self._understood(lines[-1], "findings") or self._error(lines[-1]))
+                return self._of_limits(self._understood(lines[-1], "findings") or self._error(lines[-1]))
             process.wait()
-            short = StoppedShortError(self._why(process.returncode))
-            short.found = found
-            raise short
+            raise self._short(process.returncode, found)
         finally:
             process.kill()
             process.wait()
@@ -147,14 +149,14 @@ class CheckProcess:
         if time.monotonic() > self._deadline:
             self.stop()
 
-    def _why(self, code: int) -> str:
+    def _short(self, code: int, found: Findings | None) -> StoppedShortError:
         if self._stopped:
-            return f"its check was stopped after {self._limits.seconds} s"
+            return StoppedShortError(UncheckedCode.LATE, found, seconds=self._limits.seconds)
         if sys.platform != "win32" and -code == signal.SIGXCPU:
-            return f"its check was stopped after {self._limits.processor_seconds} s of processor time"
+            return StoppedShortError(UncheckedCode.PROCESSOR, found, seconds=self._limits.processor_seconds)
         if sys.platform != "win32" and -code == signal.SIGBUS:  # how a mapped page tells it
-            return "its private copy could not be read back (is the disk failing?)"
-        return f"the process of its check was ended by something else (code {code}; is this machine short of memory?)"
+            return StoppedShortError(UncheckedCode.DISK, found)
+        return StoppedShortError(UncheckedCode.ENDED, found, code=code)
 
     def _understood(self, line: bytes, kind: str) -> Findings | None:
         """Return the findings of a line, None where it is of another kind."""
@@ -162,19 +164,25 @@ class CheckProcess:
             told = json.loads(line)
             return _findings().validate_python(told[kind]) if kind in told else None
         except (ValueError, TypeError, RecursionError) as error:
-            raise StoppedShortError(f"its check gave no answer ({error})") from error
+            raise StoppedShortError(UncheckedCode.NO_ANSWER, said=str(error)) from error
 
     def _error(self, line: bytes) -> Findings:
         told = json.loads(line)
-        return Findings(DAMAGED if told.get("damage") else UNCHECKED, (str(told.get("error")),))
+        said = str(told.get("error"))
+        if told.get("damage"):
+            return Findings(DAMAGED, (said,))
+        return Findings(UNCHECKED, unchecked=(SQLITE_SAYS, (("said", said),)))
 
-    def _in_words(self, findings: Findings) -> Findings:
-        """Say of a limit that it is ours."""
-        asked_for = {
-            "out of memory": f"its check asks for more than {self._limits.heap_bytes // _MIB} MB of memory",
-            "string or blob too big": f"its check makes values of more than {self._limits.value_bytes // _MIB} MB",
+    def _of_limits(self, findings: Findings) -> Findings:
+        """Tell of a limit that it is ours."""
+        ours: dict[Why, Why] = {
+            (SQLITE_SAYS, (("said", said),)): (code, (("megabytes", most // _MIB),))
+            for said, code, most in (
+                ("out of memory", UncheckedCode.MEMORY, self._limits.heap_bytes),
+                ("string or blob too big", UncheckedCode.VALUES, self._limits.value_bytes),
+            )
         }
-        return findings._replace(messages=tuple(asked_for.get(said, said) for said in findings.messages))
+        return findings._replace(unchecked=ours.get(findings.unchecked, findings.unchecked))
 
 
 def _started() -> subprocess.Popen[bytes]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OK, DAMAGED, UNCHECKED = "ok", "damaged", "could not check"  # the values of `Verdict`
+SQLITE_SAYS, MANY_FINDINGS = "sqlite says", "many findings"  # of `UncheckedCode`
 
 MAX_MESSAGES = 20
 _MOST_MESSAGES = 100_000
@@ -35,6 +36,10 @@ _PLAIN_TABLE = re.compile(r"CREATE\s+TABLE\b(?!.*\b(CHECK|GENERATED|AS)\b)", re.
 _PLAIN_INDEX = re.compile(r"CREATE\s+(UNIQUE\s+)?INDEX\b[^(]*\([^(]*$", re.IGNORECASE | re.DOTALL)
 
 
+Why = tuple[str, tuple[tuple[str, str | int], ...]]
+"""The fields of a `Reason`."""
+
+
 class Findings(NamedTuple):
     """What is found; the fields are those of `CheckReport`, of plain values that JSON knows."""
 
@@ -45,6 +50,7 @@ class Findings(NamedTuple):
     schema_sha256: str = ""
     schema: tuple[tuple[str, str, str], ...] = ()
     last_rowids: tuple[tuple[str, int], ...] = ()
+    unchecked: Why = ("", ())
 
 
 def evaluates(uri: str) -> bool:
@@ -101,10 +107,10 @@ def examine(
             copy.rows(f"PRAGMA cache_size=-{_CACHE_KIB}")
         found = _contents(copy)
         told(found)
-        verdict, messages = _judge(copy, full)
+        verdict, messages, unchecked = _judge(copy, full)
         if not found.schema_sha256:  # the check may have got past what can't be read
             found = _contents(copy)
-        return found._replace(verdict=verdict, messages=messages)
+        return found._replace(verdict=verdict, messages=messages, unchecked=unchecked)
 
 
 def _contents(copy: _Copy) -> Findings:
@@ -146,7 +152,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _judge(copy: _Copy, full: bool) -> tuple[str, tuple[str, ...]]:
+def _judge(copy: _Copy, full: bool) -> tuple[str, tuple[str, ...], Why]:
     pragma = "integrity_check" if full else "quick_check"
     try:
         lines = _findings(copy, f"{pragma}({MAX_MESSAGES})")
@@ -154,17 +160,19 @@ def _judge(copy: _Copy, full: bool) -> tuple[str, tuple[str, ...]]:
             lines = _findings(copy, f"{pragma}({_MOST_MESSAGES})")  # is there damage behind the broken rules?
     except FAULTS as error:
         if proves_damage(error):
-            return DAMAGED, (said(error),)
+            return DAMAGED, (said(error),), ("", ())
         unread = said(error)
     else:
         if damage := _damage_in(lines):
-            return DAMAGED, damage[:MAX_MESSAGES]
-        return (OK if len(lines) < _MOST_MESSAGES else UNCHECKED), lines[:MAX_MESSAGES]
+            return DAMAGED, damage[:MAX_MESSAGES], ("", ())
+        if len(lines) < _MOST_MESSAGES:
+            return OK, lines[:MAX_MESSAGES], ("", ())
+        return UNCHECKED, lines[:MAX_MESSAGES], (MANY_FINDINGS, (("findings", _MOST_MESSAGES),))
     with suppress(*FAULTS):
         look = _damage_past_schema if is_of_schema(unread) else _damage_in_tables
         if damage := look(copy, pragma):
-            return DAMAGED, damage[:MAX_MESSAGES]
-    return UNCHECKED, (unread,)
+            return DAMAGED, damage[:MAX_MESSAGES], ("", ())
+    return UNCHECKED, (), (SQLITE_SAYS, (("said", unread),))
 
 
 def _damage_past_schema(copy: _Copy, pragma: str) -> tuple[str, ...]:
@@ -177,7 +185,7 @@ def _damage_past_schema(copy: _Copy, pragma: str) -> tuple[str, ...]:
         " WHERE type IN ('table', 'index') AND rootpage > page_count"
     )
     if outside:
-        return tuple(f"A table or index begins on page {page}, which is not there" for (page,) in outside)
+        return tuple(f"invalid page number {page}" for (page,) in outside)  # as integrity_check would say it
     try:
         lines = _findings(copy, f"{pragma}({_MOST_MESSAGES})")
     except FAULTS as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from bot.errors import ArchiveError, DamagedArchiveError
 from bot.models import (
+    NO_REASON,
     OTHER,
     BackedUp,
     Cause,
@@ -25,6 +27,7 @@ from bot.models import (
     SkippedRecord,
     SkipReason,
     Trigger,
+    UncheckedCode,
     Verdict,
     because,
 )
@@ -32,7 +35,9 @@ from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import MAX_MANIFEST, Manifest, backed_up
 from bot.services.files.names import folded
 from bot.words.causes import in_full
+from bot.words.checks import UNCHECKED, unchecked_words
 from tests.world.archives import manifest_with, report, snapshot_of
+from tests.world.processes import ROOT
 
 NAME = "database_backup_20260329_013007.zip"
 MEMBER = Member(name="my shop.db", bytes=8192, compressed_bytes=900, crc32=7, sha256="ab" * 32, offset=50)
@@ -71,7 +76,8 @@ def manifest(tmp_path: Path) -> Manifest:
     """One database that passed, one that could not be checked, one that is missing."""
     (tmp_path / "copy").write_bytes(bytes(8192))
     first = backed_up(snapshot_of("my shop.db", tmp_path / "copy"), report(foreign_key_violations=2), MEMBER)
-    second = replace(first, name="fts.db", verdict=Verdict.UNCHECKED, messages=("no such function: stem",), rows=())
+    why = because(UncheckedCode.SQLITE_SAYS, said="no such function: stem")
+    second = replace(first, name="fts.db", verdict=Verdict.UNCHECKED, unchecked=why, rows=())
     return manifest_with(first, second)
 
 
@@ -194,6 +200,38 @@ def test_what_is_to_be_known_of_a_database_stands_in_words_beside_its_causes(man
             record = {name: value for name, value in head["databases"][0].items() if name != "warnings"}
             head["databases"][0] = record | newer | {"warning": words}
             assert Manifest.from_json(json.dumps(head).encode()).databases[0].warnings == read
+
+
+def test_why_a_database_could_not_be_checked_stands_in_words_beside_its_code(manifest: Manifest) -> None:
+    """An earlier version had it before what SQLite says, and a later one knows other codes: both are said as told."""
+    head = json.loads(manifest.to_json())
+    second = head["databases"][1]
+    assert second["detail"] == "SQLite says “no such function: stem”"
+    assert not {"detail", "unchecked"} & head["databases"][0].keys()
+
+    def read(record: dict[str, Any]) -> BackedUp:
+        content = json.dumps(head | {"databases": [record]}).encode()
+        return Manifest.from_json(content).databases[0]
+
+    earlier = {name: value for name, value in second.items() if name not in ("unchecked", "detail")}
+    told = read(earlier | {"messages": ["its check was stopped after 9 s", "row 1 is odd"]})
+    assert (unchecked_words(told.unchecked), told.messages) == ("its check was stopped after 9 s", ("row 1 is odd",))
+    assert read(earlier | {"messages": []}).unchecked == NO_REASON
+    later = read(second | {"unchecked": {"code": "too hot", "facts": [["degrees", 90]]}, "detail": "it was too hot"})
+    assert later.unchecked == Reason(OTHER, (("said", "it was too hot"),))
+    with pytest.raises(DamagedArchiveError, match="unchecked"):
+        read(second | {"unchecked": 7, "detail": None})
+
+
+def test_the_page_of_the_manifest_names_every_field(manifest: Manifest) -> None:
+    """Programs of other people are written by it."""
+    page = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+    head = json.loads(replace(manifest, skipped=manifest.skipped[:1]).to_json())
+    fields = {*head, *head["databases"][1], *head["skipped"][0]}
+    named = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
+    assert fields == {field for names in named for field in re.findall(r"`(\w+)`", names)}
+    codes = {code for code in UNCHECKED if code != OTHER}
+    assert all(f"`{code}`" in page for code in codes)
 
 
 def test_the_info_file_tells_everything(manifest: Manifest) -> None:

@@ -29,6 +29,7 @@ from bot.services.restore_chat.confirmed import note_confirmed
 from bot.services.restore_chat.pending_plans import Requester
 from bot.texts.actions import ACTIONS
 from bot.words.causes import CAUSES
+from bot.words.checks import UNCHECKED
 from tests.world.databases import damage, make_database, write_env
 from tests.world.places import BUCKET, URL, object_destination, s3_client
 from tests.world.service import add_rows
@@ -61,11 +62,14 @@ async def test_what_is_recorded_are_codes_that_the_words_know(tmp_path: Path, s3
         connection.execute("PRAGMA ignore_check_constraints=ON")
         connection.execute("CREATE TABLE sizes (size CHECK (size > 0))")
         connection.execute("INSERT INTO sizes VALUES (-1)")
+    with closing(sqlite3.connect(make_database(unknown := tmp_path / "unknown.db"))) as connection, connection:
+        connection.create_collation("own", lambda one, other: (one > other) - (one < other))
+        connection.execute("CREATE TABLE words (word TEXT COLLATE own PRIMARY KEY)")
     empty, text, bad = tmp_path / "empty.db", tmp_path / "text.db", damage(make_database(tmp_path / "bad.db"))
     empty.touch()
     text.write_text("this is no database, but it is long enough to be looked at " * 30)
     (tmp_path / "folder.db").mkdir()
-    troubled = (empty, text, bad, tmp_path / "missing.db", tmp_path / "folder.db", tmp_path / "*.none")
+    troubled = (unknown, empty, text, bad, tmp_path / "missing.db", tmp_path / "folder.db", tmp_path / "*.none")
     settings = load_settings(write_env(tmp_path, (good, *troubled), ADMIN_IDS="11,12"), need_telegram=False)
     async with open_courier(settings, deliver=False) as courier:
         store = courier.store.folder
@@ -95,6 +99,7 @@ async def test_what_is_recorded_are_codes_that_the_words_know(tmp_path: Path, s3
             "SELECT why FROM skipped UNION ALL SELECT error FROM backups UNION ALL SELECT fault FROM backups"
         ).fetchall()
         warnings = catalogue.execute("SELECT value FROM backed_up, json_each(warnings)").fetchall()
+        unchecked = catalogue.execute("SELECT DISTINCT unchecked FROM backed_up WHERE unchecked <> ''").fetchall()
         actions = catalogue.execute("SELECT action, facts FROM audit").fetchall()
         notes = {note for (note,) in catalogue.execute("SELECT note FROM backups")}
         filled, sentences = everything_in(catalogue)
@@ -104,10 +109,12 @@ async def test_what_is_recorded_are_codes_that_the_words_know(tmp_path: Path, s3
     assert filled >= {"meta: untold", "meta: restored by hand", "meta: confirmed restore", "meta: store faults"}
     assert sentences == []
     told: list[tuple[Any, list[Any]]] = [(CAUSES, json.loads(why)) for (why,) in [*reasons, *warnings] if why]
+    told += [(UNCHECKED, json.loads(why)) for (why,) in unchecked]
     told += [(ACTIONS, [action, *json.loads(facts)]) for action, facts in actions]
     assert {"empty", "no sqlite", "missing", "check failed", "no match", "folder"} <= {code for _, (code, *_) in told}
     assert {"broken rule", "archive cut", "other archive", "archive gone"} <= {code for _, (code, *_) in told}
     assert {"restored", "noted", "paused", "changed the schedule", "deleted"} <= {code for _, (code, *_) in told}
+    assert "sqlite says" in {code for _, (code, *_) in told}
     for known, (code, *facts) in told:
         assert code in known
         assert code != OTHER

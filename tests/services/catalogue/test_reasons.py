@@ -10,6 +10,7 @@ from bot.errors import CourierError
 from bot.models import NO_REASON, OTHER, Action, Cause, LossCode, PendingOutcome, Reason, because
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
+from bot.services.catalogue.schema_codes import CODES_OF_CHECKS
 from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES, REASONS_OF_STORES, SOURCES_OF_RESTORES
 from bot.services.catalogue.schema_reasons import (
     REASONS_OF_BACKUPS,
@@ -22,6 +23,7 @@ from bot.services.restore.unannounced import BY_HAND, CUT_OFF
 from bot.services.restore_chat.confirmed import CONFIRMED
 from bot.texts.actions import ACTIONS, actions
 from bot.words.causes import CAUSES, in_full, sentence_of
+from bot.words.checks import unchecked_words
 from bot.words.failures import FAILURES, why_failed
 from bot.words.losses import loss_words
 from bot.words.restores import source_words
@@ -211,6 +213,36 @@ async def test_what_is_to_be_known_of_databases_is_known_by_codes(path: Path) ->
     async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
         (backup,) = await catalogue.backups.select()
     assert [one.warnings for one in backup.databases] == told
+
+
+async def test_what_kept_checks_from_their_end_stands_apart_from_what_sqlite_says(path: Path) -> None:
+    """It stood before that, in words, which are kept; with a check that came to its end, SQLite alone has a say."""
+    told = [
+        ("could not check", ["its check was stopped after 9 s"]),
+        ("could not check", ["no such function: stem", "NULL value in t.a"]),
+        ("could not check", []),
+        ("ok", ["NULL value in t.a"]),
+    ]
+    with closing(at_step_before(path, CODES_OF_CHECKS)) as connection, connection:
+        connection.execute(
+            "INSERT INTO backups (started_at, trigger, requested_by, state)"
+            " VALUES ('2026-01-01T00:00:00.000000+00:00', 'schedule', '', 'stored')"
+        )
+        connection.executemany(
+            "INSERT INTO backed_up (backup_id, position, name, path, sha256, bytes, compressed_bytes, page_size,"
+            " page_count, journal_mode, application_id, user_version, sqlite_version, taken_at, verdict, method,"
+            " messages, foreign_key_violations, rows, schema_sha256, warnings) VALUES (1, ?, 'shop.db', ?, '', 1, 1, 1,"
+            " 1, 'wal', 0, 0, '', '2026-01-01T00:00:00.000000+00:00', ?, 'full', ?, 0, '[]', '', '[]')",
+            [(position, PATH, verdict, json.dumps(lines)) for position, (verdict, lines) in enumerate(told)],
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        (backup,) = await catalogue.backups.select()
+    assert [(unchecked_words(one.unchecked), one.messages) for one in backup.databases] == [
+        ("its check was stopped after 9 s", ()),
+        ("no such function: stem", ("NULL value in t.a",)),
+        ("", ()),
+        ("", ("NULL value in t.a",)),
+    ]
 
 
 async def test_what_restores_by_hand_have_lost_is_known_in_figures(path: Path) -> None:

@@ -13,7 +13,7 @@ from bot.app.service import Service, open_courier
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import StoredFile
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import Backup, Drill, DrillCode, DrillSource, Reason, Trigger
+from bot.models import Backup, Drill, DrillCode, DrillSource, Reason, Trigger, UncheckedCode
 from bot.services.concurrency.abort import Abort
 from bot.services.drill.drill import rehearse
 from bot.services.fetch.fetch import UnreachableError
@@ -203,7 +203,18 @@ async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn,
 
 @pytest.mark.parametrize(("why", "said"), [("it takes too long", ": it takes too long."), ("", ".")])
 def test_a_database_that_could_not_be_checked_is_said_to_be(why: str, said: str) -> None:
-    """With the reason where there is one."""
+    """With the reason where there is one, which earlier versions recorded in words."""
     facts = (("checked", 0), ("databases", 1), ("rows", 0), ("uncounted", 0), ("unchecked", "a.db"), ("why", why))
     words = "a.db is byte for byte as it was (SHA-256), and could not be checked here"
     assert result_words(Reason(DrillCode.PROVEN, facts)) == f"{words}{said}"
+
+
+def test_each_database_that_could_not_be_checked_is_said_with_its_own_reason() -> None:
+    """The facts of one stand behind its name, up to the next."""
+    first = (("unchecked", "a.db"), ("cause", UncheckedCode.LATE), ("seconds", 9))
+    second = (("unchecked", "b.db"), ("cause", UncheckedCode.DISK))
+    facts = (("checked", 0), ("databases", 3), *first, *second, ("unchecked", "c.db"), ("cause", ""), ("missing", "d"))
+    said = result_words(Reason(DrillCode.PROVEN, facts))
+    assert "could not be checked here: its check was stopped after 9 s. b.db is" in said
+    assert "here: its private copy could not be read back (is the disk failing?). c.db is" in said
+    assert said.endswith("could not be checked here. d, which the manifest names, is no longer in it.")

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from bot.errors import AbortedError
-from bot.models import CheckMethod, CheckReport, Database, Snapshot, Verdict
+from bot.models import CheckMethod, CheckReport, Database, Snapshot, UncheckedCode, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.integrity import MAX_MESSAGES
 from bot.services.snapshot.snapshot import take_snapshot
+from bot.words.checks import unchecked_words
 from tests.world.bank import make_bank
 from tests.world.snapshots import NUMBERS, as_snapshot, build, flip, in_process, posix, run_sql, schema, write_at
 
@@ -245,7 +246,7 @@ snapshot = as_snapshot(Path(sys.argv[1]))
 async def run():
     exec(sys.argv[2])
     report = await check_snapshot(snapshot, CheckMethod.FULL, abort=Abort())
-    print(report.verdict.value, "|", *report.messages)
+    print(report.verdict.value, "|", report.unchecked.code, *report.messages)
 asyncio.run(run())
 """
 
@@ -277,7 +278,8 @@ async def test_what_only_the_application_knows_is_no_damage(unknown: str, tmp_pa
     script = f"{UNKNOWNS[unknown]}; INSERT INTO t VALUES ('b'), ('a'); CREATE TABLE u(a)"
     report = await check(await snap(build(tmp_path / "app.db", script)))
     assert report.verdict is Verdict.UNCHECKED
-    assert "app_" in report.messages[0]
+    assert (report.messages, report.unchecked.code) == ((), UncheckedCode.SQLITE_SAYS)
+    assert "app_" in unchecked_words(report.unchecked)
     assert report.rows == (("t", 2), ("u", 0))
 
 

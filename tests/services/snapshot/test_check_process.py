@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import AbortedError
-from bot.models import CheckReport, Verdict
+from bot.models import CheckReport, Reason, UncheckedCode, Verdict, because
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check_process import CheckProcess, StoppedShortError, limits_for
 from bot.services.snapshot.integrity import evaluates
@@ -47,7 +47,7 @@ async def test_no_expression_takes_more_than_its_time(place: str, foreign: bool,
         assert (report.verdict, report.messages) == (Verdict.OK, ())
     else:
         assert report.verdict is Verdict.UNCHECKED
-        assert "stopped after" in report.messages[0]
+        assert report.unchecked.code == UncheckedCode.PROCESSOR
     assert (report.rows, len(report.schema)) == ((("t", 100),), 2)
     assert [file.name for file in tmp_path.iterdir()] == ["slow.db"]
     assert examiners() == []
@@ -61,7 +61,7 @@ async def test_no_expression_makes_values_that_the_database_could_not_hold(
     """Megabytes out of a file of some kilobytes: it could not be checked, and what asks for them is said."""
     report = await check(hostile_database(tmp_path / "large.db", place, expression))
     assert report.verdict is Verdict.UNCHECKED
-    assert "values of more than 1 MB" in report.messages[0]
+    assert report.unchecked == because(UncheckedCode.VALUES, megabytes=1)
     assert report.rows == (("t", 100),)
 
 
@@ -72,7 +72,7 @@ async def test_all_values_together_are_bounded(tmp_path: Path) -> None:
     limits = replace(SHORT, value_bytes=100 << 20, processor_seconds=60, seconds=60)
     report = await checked(path, limits=limits)
     assert (report.verdict, report.rows) == (Verdict.UNCHECKED, (("t", 100),))
-    assert report.messages == ("its check asks for more than 64 MB of memory",)
+    assert report.unchecked == because(UncheckedCode.MEMORY, megabytes=64)
 
 
 @posix
@@ -84,7 +84,7 @@ async def test_a_schema_that_takes_gigabytes_to_read_is_not_read_here(tmp_path: 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     report = await checked(path, foreign=True)
     assert report.verdict is Verdict.UNCHECKED
-    assert "of memory" in report.messages[0]
+    assert report.unchecked.code in (UncheckedCode.MEMORY, UncheckedCode.ENDED)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 17
 
 
@@ -128,7 +128,7 @@ async def test_a_mapped_page_that_can_not_be_read_ends_the_process_alone(tmp_pat
     os.kill(child, signal.SIGBUS)
     report = await checking
     assert (report.verdict, report.rows) == (Verdict.UNCHECKED, (("t", 100),))
-    assert report.messages == ("its private copy could not be read back (is the disk failing?)",)
+    assert (report.messages, report.unchecked) == ((), Reason(UncheckedCode.DISK))
 
 
 @pytest.mark.parametrize("damaged", [False, True])
@@ -191,7 +191,7 @@ async def test_the_time_on_the_wall_ends_where_there_is_no_other(tmp_path: Path)
     path = hostile_database(tmp_path / "slow.db", "an index", SLOW)
     limits = replace(SHORT, processor_seconds=1000, seconds=1)
     report = await checked(path, limits=limits)
-    assert (report.verdict, report.messages) == (Verdict.UNCHECKED, ("its check was stopped after 1 s",))
+    assert (report.verdict, report.unchecked) == (Verdict.UNCHECKED, because(UncheckedCode.LATE, seconds=1))
 
 
 def test_a_process_stopped_before_it_began_never_begins(tmp_path: Path) -> None:
