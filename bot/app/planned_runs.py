@@ -11,13 +11,14 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
-from bot.models import PAUSED, BackupState, Delivery, RunResult, Trigger
+from bot.models import PAUSED, Actor, BackupState, Delivery, RunResult, Trigger
 from bot.services.alarms.watchdog import Watchdog
 from bot.services.concurrency.nursery import Nursery
 from bot.services.manager import Courier
 from bot.services.schedule.missed import rule_of
 from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import Scheduler
+from bot.words.actors import actor_words
 
 _LOOK_BACK = 20
 """More backups than there are safety copies between two runs of a schedule, as a rule."""
@@ -181,11 +182,10 @@ class PlannedRuns:
         before = await catalogue.service.last_planned()
         while True:
             if (running := await self._under_way.restore()) is not None:
-                log.warning("the run planned for {} waits for the restore by {}", planned, running.requested_by)
+                by = actor_words(running.requested_by)
+                log.warning("the run planned for {} waits for the restore by {}", planned, by)
                 await self._restores.over()
-                log.info(
-                    "the restore by {} has ended; the run planned for {} is made now", running.requested_by, planned
-                )
+                log.info("the restore by {} has ended; the run planned for {} is made now", by, planned)
             try:
                 await catalogue.service.set_last_planned(planned)
             except CourierError:
@@ -193,7 +193,7 @@ class PlannedRuns:
                 raise
             log.info("run planned for {} begins ({})", planned, trigger)
             try:
-                return await self._runs.back_up(trigger=trigger, requested_by="the schedule")
+                return await self._runs.back_up(trigger=trigger, requested_by=Actor.SCHEDULE)
             except BusyError:
                 if await self._under_way.restore() is None:
                     raise

@@ -9,14 +9,13 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from loguru import logger
 
 from bot.app.service import Service
 from bot.config.settings import Settings
 from bot.errors import BusyError, CourierError, SettingsError
-from bot.models import Trigger
+from bot.models import Actor, Trigger
 from bot.services.concurrency.nursery import Nursery, race
 
 AGAIN_AFTER = 0.5
@@ -64,7 +63,7 @@ async def run_with_program(settings: Settings, command: Sequence[str]) -> int:
             await watching.drain()
             logger.info("{} has ended with {}: a last backup is made", command[0], code)
             with suppress(CourierError):  # it was logged and recorded where it arose
-                await race(_back_up(service, Path(command[0]).name), stop.wait())
+                await race(_back_up(service), stop.wait())
     return code if code >= 0 else 128 - code
 
 
@@ -79,7 +78,7 @@ def _cant_start(program: str, why: str) -> SettingsError:
     return SettingsError((f"--exec can't start {program}: {why}.",), hint="Give its path; no shell is asked for it.")
 
 
-async def _back_up(service: Service, program: str) -> None:
+async def _back_up(service: Service) -> None:
     """Make a backup of what the program has left, once no other run is under way, and put it into the pinned list.
 
     Without that list nothing finds it again once the disk is wiped. Raises what a run raises.
@@ -87,7 +86,7 @@ async def _back_up(service: Service, program: str) -> None:
     courier = service.courier
     while True:
         try:
-            await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by=f"the end of {program}")
+            await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by=Actor.PROGRAM_END)
         except BusyError:
             await asyncio.sleep(AGAIN_AFTER)
         except CourierError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bot.app.runs import RunParts, open_runs
 from bot.cli.opening import warn_of_cut_off
 from bot.config.settings import Settings
-from bot.models import ReportRun, RunResult, Trigger
+from bot.models import Actor, ReportRun, RunResult, Trigger
 from bot.services.backup.runs import Runs
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def opened_courier(settings: Settings) -> AsyncIterator[Courier]:
 
 async def back_up(runs: Runs, report: ReportRun) -> RunResult:
     """Back up now. Raises what a run raises."""
-    return await runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line", report=report)
+    return await runs.back_up(trigger=Trigger.COMMAND, requested_by=Actor.COMMAND_LINE, report=report)
 
 
 async def back_up_and_tell(courier: Courier, report: ReportRun) -> RunResult:

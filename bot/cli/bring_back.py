@@ -22,7 +22,7 @@ from bot.errors import (
     RestoreRefusedError,
     UntrustedArchiveError,
 )
-from bot.models import Cause, Database, RestorePoint, Skipped, SkipReason, TargetState, because
+from bot.models import Actor, Cause, Database, RestorePoint, Skipped, SkipReason, TargetState, because
 from bot.services.backup.discover import discover
 from bot.services.backup.startup import open_store
 from bot.services.catalogue import ALL, Catalogue
@@ -37,7 +37,6 @@ from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
 from bot.services.snapshot.patterns import is_glob
 
-BY = "run --restore-if-missing"
 _AWAY = (SkipReason.MISSING, SkipReason.GONE)
 
 
@@ -227,7 +226,7 @@ async def _restore(one: _Candidate, missing: set[Path], settings: Settings, cont
                 )
             for warning in plan.all_warnings:
                 output.warn(warning)
-            await restorer.restore(prepared, requested_by=BY, abort=abort)
+            await restorer.restore(prepared, requested_by=Actor.RESTORE_IF_MISSING, abort=abort)
     for name, path in wanted.items():
         output.say(f"{path} is back: {name} of {one.at:%Y-%m-%d %H:%M:%S} UTC, {one}.")
     return set(wanted.values())

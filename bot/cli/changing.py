@@ -12,9 +12,6 @@ from bot.cli.options import read_settings
 from bot.models import Backup
 from bot.services.retention.housekeeping import Housekeeping
 
-BY = "the command line"
-"""Who the record names."""
-
 
 def change_backup(which: str, env_file: Path, change: Callable[[Housekeeping, int], Awaitable[Backup]]) -> Backup:
     """Change one backup. Raises `NotFoundError` where there is none, or no archive to keep."""

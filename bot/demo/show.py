@@ -25,7 +25,7 @@ from bot.demo.stand_in.refusals import flood
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.journal import writer as journal
-from bot.models import Trigger
+from bot.models import Actor, Trigger
 from bot.services.concurrency.nursery import beside
 
 PATIENCE = 60.0
@@ -82,7 +82,7 @@ async def _samples(live: Path) -> AsyncIterator[list[str]]:
 async def _last_backup(stage: Terminal, service: Service) -> None:
     """The writer has ended: a backup of what there is now, and the pinned restore points that know of it."""
     stage.tell("The small bot stops writing, and is backed up once more.")
-    await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="the demo")
+    await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by=Actor.COMMAND_LINE)
     await service.courier.pins.refresh()
 
 

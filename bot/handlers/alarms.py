@@ -111,7 +111,7 @@ async def back_up_from_alarm(
     if by := await alarms.act(callback_data.id, AlarmAct.AGAIN, actor=press.actor):
         await press.answer(words.done_already(by))
         return
-    await live_runs.start_or_join(press.slot.anew(), press.person, press.answer, actor=press.actor)
+    await live_runs.start_or_join(press.slot.anew(), press.actor, press.answer)
 
 
 async def show_databases(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:

@@ -50,7 +50,7 @@ class LiveRuns:
     clock: Clock
     view: LiveView
 
-    async def start_or_join(self, slot: MessageSlot, asked_by: str, say: _Say, *, actor: str) -> None:
+    async def start_or_join(self, slot: MessageSlot, actor: str, say: _Say) -> None:
         """Start a run and follow it to its result; where one is under way, say so and follow that one.
 
         `say` gets one plain sentence at once. Raises only what nobody foresaw.
@@ -60,7 +60,7 @@ class LiveRuns:
             await self._join(slot, run, say)
             return
         work = self.view.tasks.start(
-            self.runs.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, actor=actor, asked_in=slot.chat_id)
+            self.runs.back_up(trigger=Trigger.BUTTON, requested_by=actor, asked_in=slot.chat_id)
         )
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
         begun = not work.done()
@@ -154,11 +154,11 @@ def build_backup_router() -> Router:
 
 
 async def press_manual_backup(_: CallbackQuery, press: ButtonPress, live_runs: LiveRuns) -> None:
-    await live_runs.start_or_join(press.slot, press.person, press.answer, actor=press.actor)
+    await live_runs.start_or_join(press.slot, press.actor, press.answer)
 
 
 async def type_backup(_: Message, person: User, slot: MessageSlot, live_runs: LiveRuns) -> None:
     async def say(_: str) -> None:
         """The live view says the same, in the same message."""
 
-    await live_runs.start_or_join(slot, person.full_name, say, actor=actor_of(person))
+    await live_runs.start_or_join(slot, actor_of(person), say)

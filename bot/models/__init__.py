@@ -5,7 +5,7 @@ runs → alarms → load → status, history, examination: each knows only those
 Times are aware datetimes in UTC, sizes are bytes, durations are seconds, unless a name says otherwise.
 """
 
-from bot.models.actions import Action
+from bot.models.actions import Action, Actor
 from bot.models.alarms import KEEP_ENDED, MANY, Alarm, AlarmAct, AlarmEnding, AlarmKind, AlarmNotice
 from bot.models.archives import (
     INFO_NAME,
@@ -18,17 +18,7 @@ from bot.models.archives import (
     Member,
     Volume,
 )
-from bot.models.backups import (
-    FROM_THE_CHAT,
-    SAFETY_KEPT,
-    TABLE_GONE,
-    BackedUp,
-    Backup,
-    BackupState,
-    Loss,
-    SkippedRecord,
-    Trigger,
-)
+from bot.models.backups import SAFETY_KEPT, TABLE_GONE, BackedUp, Backup, BackupState, Loss, SkippedRecord, Trigger
 from bot.models.causes import Cause, because, readable
 from bot.models.charts import BackupDay, Mark, MarkKind, Reach, Span, Trend, TrendPoint, Trends
 from bot.models.databases import (

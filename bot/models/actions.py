@@ -1,8 +1,25 @@
-"""Actions: what admins did, in codes; `bot/texts/actions.py` has the words."""
+"""Actions: who did what, in codes; `bot/texts/actions.py` has the words."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class Actor(StrEnum):
+    """Who acts or asks where it is no person, who is recorded as `Ann (11)`; `bot/words/actors.py` has the words.
+
+    It is recorded: a value is never renamed without a step of the catalogue.
+    """
+
+    SCHEDULE = "schedule"
+    COMMAND_LINE = "command line"
+    SETUP = "setup"
+    RECOVER = "recover"
+    RESTORE_IF_MISSING = "restore if missing"
+    PROGRAM_END = "program end"  # of the one that the service was started with
+    START = "start"  # of a process, which puts things in order
+    CHAT = "chat"  # of a backup: nobody knows, it was learned from there
+    DISK = "disk"  # the same, of one that was found there
 
 
 class Action(StrEnum):

@@ -14,9 +14,6 @@ from bot.models.reasons import NO_REASON, Reason
 SAFETY_KEPT = timedelta(days=30)
 """How long what was there before a restore is kept, unless somebody pins it."""
 
-FROM_THE_CHAT = "learned from the chat"
-"""Who asked for a backup of which this catalogue knows only what the document in the chat says."""
-
 
 class Trigger(StrEnum):
     """Who asked for a run."""
@@ -113,6 +110,8 @@ class BackupState(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
     """One run and what became of it. A proven backup has an `archive_name`; `on_disk` turns false when it is pruned.
+
+    `requested_by` is an `Actor`, or a person by name and id.
 
     `fault` says why its archive is no longer good, as the disk or reading it has shown: `damaged` where the file is
     still there, `gone` where somebody else than retention or an admin has taken it away.

@@ -11,11 +11,12 @@ from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, OutcomeCode, 
 from bot.texts import surroundings
 from bot.texts.losses import loss_line, losses_of, shrinking
 from bot.texts.lost import backups_of, lost_mend, lost_words
-from bot.texts.markup import person, plain_names, sentence, shortened
+from bot.texts.markup import plain_names, sentence, shortened
 from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
 from bot.texts.skips import RESTORE_ALL, full_disk, skip_words
 from bot.texts.surroundings import AlarmWords
+from bot.words.actors import actor_words
 from bot.words.causes import in_full
 from bot.words.drills import result_words
 from bot.words.failures import failure_words
@@ -165,7 +166,7 @@ def _stale(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     planned = in_words(schedule) or schedule
     since = [datetime.fromisoformat(alarm.fact(name)) for name in ("off from", "off to") if alarm.fact(name)]
     if by:
-        what = f"{person(by)} has paused the scheduled backups{f' ({planned})' if planned else ''}."
+        what = f"{actor_words(by)} has paused the scheduled backups{f' ({planned})' if planned else ''}."
     elif len(since) > 1:
         what = "The program was not running from {} to {}.".format(*(moment(at, now, timezone) for at in since))
     else:

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from bot.models import Alarm, AlarmAct, AlarmKind
 from bot.texts.alarm_words import words_of
 from bot.texts.answers import NOT_MISSED
-from bot.texts.markup import FittedList, compose, one_line, person, text
+from bot.texts.markup import FittedList, compose, one_line, text
 from bot.texts.measures import age, duration, instant, moment
+from bot.words.actors import actor_words
 
 LATER = "🔕 Mute for 24 h"
 FINE = "👍 This is fine"
@@ -44,7 +45,7 @@ _ACTS = {
 
 def done_already(by: str) -> str:
     """Return the answer to a press that somebody else made a moment ago."""
-    return f"{person(by)} has just done that."
+    return f"{actor_words(by)} has just done that."
 
 
 def icon(alarm: Alarm) -> str:
@@ -78,7 +79,7 @@ def _acted(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> str | None:
     act, at = alarm.act, next((str(value) for name, value in alarm.acted if name == "at"), "")
     if act not in set(_ACTS) or not at:
         return None
-    said = _ACTS[AlarmAct(act)].format(text(person(alarm.acted_by), 60))
+    said = _ACTS[AlarmAct(act)].format(text(actor_words(alarm.acted_by), 60))
     return f"<b>{said}</b>, {_at(datetime.fromisoformat(at), now, timezone)}"
 
 
@@ -130,7 +131,7 @@ def open_alarms(alarms: Sequence[Alarm], now: datetime, timezone: ZoneInfo) -> t
 
 
 def _over(alarm: Alarm, timezone: ZoneInfo) -> str:
-    by = f", says {person(alarm.acted_by)}" if alarm.accepted and alarm.acted_by else ""
+    by = f", says {actor_words(alarm.acted_by)}" if alarm.accepted and alarm.acted_by else ""
     return words_of(alarm, alarm.ended_at or alarm.began_at, timezone).over + by
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from bot.errors import NothingToBackUpError
 from bot.models import (
-    FROM_THE_CHAT,
     OTHER,
+    Actor,
     BackedUp,
     Backup,
     BackupState,
@@ -29,6 +29,7 @@ from bot.texts.losses import loss_line, shrinking
 from bot.texts.markup import FittedList, by_name, name, names, sentence, text
 from bot.texts.measures import count, duration, human_size
 from bot.texts.skips import full_disk, skip_words
+from bot.words.actors import actor_words
 from bot.words.causes import in_full
 from bot.words.checks import unchecked_words
 from bot.words.failures import failure_words, why_failed
@@ -261,8 +262,8 @@ def in_some_chat(deliveries: Sequence[Delivery]) -> bool:
 
 def asked_by(trigger: Trigger, requested_by: str) -> str:
     """Return who asked for a run: `asked for by Ann`, `started by schedule`; or where else a backup is known from."""
-    if requested_by == FROM_THE_CHAT:
-        return FROM_THE_CHAT
+    if requested_by in (Actor.CHAT, Actor.DISK):
+        return actor_words(requested_by)
     match trigger:
         case Trigger.SCHEDULE:
             return "started by schedule"

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.errors import CourierError
+from bot.words.actors import actor_words
 
 MESSAGE_LIMIT = 4096
 CAPTION_LIMIT = 1024
@@ -41,7 +42,7 @@ def name(value: str, most: int = 40) -> str:
 
 def by_name(actor: str, most: int = 40) -> str:
     """Return the name of who did something, escaped."""
-    return text(person(actor) or "somebody", most)
+    return text(actor_words(actor) or "somebody", most)
 
 
 def names(values: Collection[str], most: int, longest: int = 30) -> str:
@@ -54,11 +55,6 @@ def plain_names(values: Collection[str], most: int, longest: int = 30) -> str:
     most = len(values) if len(values) == most + 1 else most
     more = f" and {len(values) - most} more" if len(values) > most else ""
     return ", ".join(shortened(each, longest) for each in list(values)[:most]) + more
-
-
-def person(actor: str) -> str:
-    """Return the name of who did something, for people; records add the id: `Ann` of `Ann (11)`."""
-    return re.sub(r" \(-?\d+\)$", "", actor)
 
 
 def one_line(value: str) -> str:

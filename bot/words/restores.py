@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import date_time
 from bot.models import OTHER, PendingOutcome, PendingRestore, Reason, SourceCode
+from bot.words.actors import actor_words
 
 
 def source_words(source: Reason, timezone: ZoneInfo) -> str:
@@ -40,11 +41,11 @@ _LEFT = {
 
 def cut_off_words(pending: PendingRestore, timezone: ZoneInfo, *, safety_id: int | None) -> str:
     """Return what each database is now, and what to type."""
-    began = date_time(pending.started_at, timezone)
+    began, by = date_time(pending.started_at, timezone), actor_words(pending.requested_by)
     left = "; ".join(f"{name} {_LEFT[outcome]}" for name, outcome in pending.databases)
     return (
-        f"The restore from {source_words(pending.source, timezone)}, asked for by {pending.requested_by} on {began},"
-        f" was cut off: {left}."
+        f"The restore from {source_words(pending.source, timezone)}, asked for by {by} on {began}, was cut off:"
+        f" {left}."
         f" {_what_to_do({outcome for _, outcome in pending.databases}, safety_id)}"
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.app.service import Service
 from bot.config.settings import Settings
-from bot.models import Trigger
+from bot.models import Actor, Trigger
 from tests.world.clock import MovedClock, until
 from tests.world.databases import make_database, noisy_database
 from tests.world.faults import forbidden
@@ -96,7 +96,7 @@ async def test_whom_health_finds_is_known_to_every_screen(standin: StandIn, tmp_
         tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE="0 0 1 1 *", ADMIN_IDS="11,12"
     )
     async with Service.started(settings, clock=MovedClock()) as service:
-        await service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+        await service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE)
         standin.inject(forbidden(), "sendChatAction", chat_id=12, times=None)
         health = await pressed(ann, "🩺 System Health", await opened(ann, MENU), "As of")
         said = "⚠️ Not delivered to Ben"

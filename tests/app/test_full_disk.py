@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CourierError
-from bot.models import BackupState, ServiceState, Trigger
+from bot.models import Actor, BackupState, ServiceState, Trigger
 from tests.world.clock import until
 from tests.world.full_disk import MB, SmallDisk, small_disk
 from tests.world.service import Town, town_in
@@ -82,7 +82,7 @@ async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tm
             await courier.alarm_loop.deliver()
         assert not town.service._failed.done()
         disk.clear()
-        result = await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+        result = await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE)
         assert result.backup.state is BackupState.DELIVERED
         await until(lambda: over(town))
         await courier.alarm_loop.deliver()

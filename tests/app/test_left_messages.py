@@ -13,7 +13,7 @@ import pytest
 
 from bot.clock import utc_now
 from bot.demo.stand_in.state import Message
-from bot.models import BackupState, Trigger
+from bot.models import Actor, BackupState, Trigger
 from bot.services.messages.live import LiveKind
 from tests.world import faults
 from tests.world.clock import until
@@ -114,7 +114,7 @@ async def test_a_run_that_is_made_up_for(tmp_path: Path) -> None:
     async with town_in(tmp_path) as town:
         began = utc_now() - timedelta(minutes=20)
         await town.service.courier.catalogue.backups.begin(
-            trigger=Trigger.SCHEDULE, requested_by="the schedule", started_at=began
+            trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE, started_at=began
         )
         shown = await after_restart(town, await shows(town, LiveKind.BACKUP, interval(began, began)), "interrupted")
         assert "has taken its place" in shown.text or "It is made up for now" in shown.text

@@ -15,7 +15,7 @@ from bot.app.service import DRAIN_DELIVERIES, Service, open_courier
 from bot.config.settings import Settings
 from bot.errors import InstanceError, TelegramError
 from bot.journal.writer import setup_journal
-from bot.models import BackupState, DeliveryState, ServiceState, Trigger
+from bot.models import Actor, BackupState, DeliveryState, ServiceState, Trigger
 from bot.services.alarms.loop import ENDS_WITHIN
 from bot.services.catalogue import Catalogue
 from bot.services.files.locks import ServiceLock
@@ -70,7 +70,7 @@ async def test_a_planned_run_that_was_cut_off_is_made_up_for_once(idle: Settings
     """A power cut in the nightly run costs no night; a run that ends its process is not begun for ever."""
     now = datetime(2027, 1, 3, 12, tzinfo=UTC)
     async with Service.started(idle, clock=lambda: now) as service:
-        await service.courier.catalogue.backups.begin(trigger=trigger, requested_by="the schedule", started_at=now)
+        await service.courier.catalogue.backups.begin(trigger=trigger, requested_by=Actor.SCHEDULE, started_at=now)
     async with Service.started(idle, clock=lambda: now + timedelta(hours=1)) as service:
         await until(lambda: has(service, BackupState.INTERRUPTED))
         if trigger is Trigger.SCHEDULE:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
-from bot.models import Facts
+from bot.models import Actor, Facts
 from tests.world.databases import make_database, write_env
 from tests.world.shell import Shell
 
@@ -38,8 +38,8 @@ async def test_a_note_is_written_shown_recorded_and_removed(shell: Shell, tmp_pa
     assert "cut to 200 characters" in long.stderr
     assert shell("note", "#1", "").stdout.strip() == "No note on backup 1."
     recorded = await audits(tmp_path)
-    assert recorded[0] == ("the command line", "removed the note", (("backup", 1),))
-    assert recorded[-2] == ("the command line", "noted", (("backup", 1), ("note", "before the migration")))
+    assert recorded[0] == (Actor.COMMAND_LINE, "removed the note", (("backup", 1),))
+    assert recorded[-2] == (Actor.COMMAND_LINE, "noted", (("backup", 1), ("note", "before the migration")))
 
 
 async def test_a_pinned_archive_outlives_the_limits_until_it_is_unpinned(shell: Shell, tmp_path: Path) -> None:
@@ -51,8 +51,8 @@ async def test_a_pinned_archive_outlives_the_limits_until_it_is_unpinned(shell: 
     assert shell("prune").returncode == 0
     assert [row["id"] for row in shell.json("list")] == [2]
     actions = [(actor, action) for actor, action, _ in await audits(tmp_path)]
-    assert ("the command line", "pinned") in actions
-    assert ("the command line", "unpinned") in actions
+    assert (Actor.COMMAND_LINE, "pinned") in actions
+    assert (Actor.COMMAND_LINE, "unpinned") in actions
     gone = shell("pin", "1")
     assert gone.returncode == 3
     assert "no longer on the disk" in gone.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.app.service import Service, open_courier
 from bot.config.settings import Settings
-from bot.models import BackupState, Progress, Stage, Trigger
+from bot.models import Actor, BackupState, Progress, Stage, Trigger
 from bot.services.files.locks import RunLock
 from tests.world import faults
 from tests.world.catalogue import run_sql
@@ -130,7 +130,7 @@ async def test_a_run_of_another_process_is_followed(service: Service, idle: Sett
             return await plan(run)
 
         runs._plan_archive = slow  # type: ignore[method-assign]
-        work = asyncio.create_task(other.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
+        work = asyncio.create_task(other.runs.back_up(trigger=Trigger.COMMAND, requested_by=Actor.COMMAND_LINE))
         await reached.wait()
         await opened(ann, "Database Backup")
         await ann.press("Manual Backup")

@@ -68,7 +68,7 @@ async def test_a_manual_backup_shows_stage_and_progress_and_then_the_result(offi
     assert result.id == view.id
     assert ", not to user 77" in result.text
     assert "User 77 must open the bot and press Start" in result.text
-    assert office.manager.requests == ["Ann"]
+    assert office.manager.requests == ["Ann (11)"]
     await office.click("🔍 This backup", "Backup 2")
 
 
@@ -113,7 +113,7 @@ async def test_a_second_press_says_what_is_running_and_shows_it(office: Office) 
     await office.time.pass_by(1)
     result = await office.bob.wait_for(lambda seen: "Backup stored" in seen.text)
     assert "asked for by Ann" in result.text
-    assert office.manager.requests == ["Ann"]
+    assert office.manager.requests == ["Ann (11)"]
 
 
 async def test_a_double_press_starts_one_run_and_ends_in_one_result(office: Office) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.stand_in.state import Message
-from bot.models import Action, MessageChoice, MessageMode, QuietHours, Trigger
+from bot.models import Action, Actor, MessageChoice, MessageMode, QuietHours, Trigger
 from tests.world.service import Town, opened, town_in
 
 
@@ -44,7 +44,7 @@ async def test_the_digest_from_the_press_to_the_message(desk: Desk) -> None:
     assert "One backup a day comes all the same" in screen.text
     courier = desk.service.courier
     for _ in range(2):
-        await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+        await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE)
     digest = await desk.ann.wait_for(lambda m: "📰" in m.text and "2 runs" in m.text, since=0)
     assert digest.silent
     archives = [m for m in desk.ann.messages if m.document and m.document.name.startswith("database_backup")]
@@ -90,7 +90,7 @@ async def test_an_end_is_not_moved_onto_the_other(desk: Desk) -> None:
 
 async def test_databases_are_ticked_and_the_last_one_stays(desk: Desk) -> None:
     """The screen says what a choice means for a file that holds all of them."""
-    await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+    await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE)
     screen = await desk.open("My databases")
     assert "The file always holds all databases" in screen.text
     screen = await desk.press("☑️ shop.db", screen)
@@ -104,7 +104,7 @@ async def test_databases_are_ticked_and_the_last_one_stays(desk: Desk) -> None:
 
 async def test_presses_from_old_messages_mean_what_they_said(desk: Desk) -> None:
     """An old tick does not turn into its opposite, and a database that is gone is answered as such."""
-    await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+    await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE)
     old = await desk.open("My databases")
     for _ in range(2):
         await desk.press("☑️ shop.db", old, stale=True)

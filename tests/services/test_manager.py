@@ -13,7 +13,18 @@ import pytest
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.errors import AbortedError, ArchiveError, BusyError, CourierError, NotFoundError, NothingToBackUpError
-from bot.models import BackupState, DeliveryState, Progress, Recipient, ReportRun, SkipReason, Stage, Trigger, Verdict
+from bot.models import (
+    Actor,
+    BackupState,
+    DeliveryState,
+    Progress,
+    Recipient,
+    ReportRun,
+    SkipReason,
+    Stage,
+    Trigger,
+    Verdict,
+)
 from bot.services.archive import screening
 from bot.services.archive.manifest import read_manifest
 from bot.services.archive.verify import verify_archive
@@ -113,7 +124,7 @@ async def test_nothing_to_back_up_is_a_failed_run_with_its_reasons(opened, tmp_p
 async def test_a_second_request_is_told_what_runs(opened, tmp_path: Path) -> None:
     """Whoever asks second learns who asked first, and the first run is not disturbed."""
     courier = await opened(make_database(tmp_path / "one.db"))
-    first = asyncio.create_task(courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule"))
+    first = asyncio.create_task(courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE))
     await asyncio.sleep(0)
     with pytest.raises(BusyError, match="the schedule"):
         await back_up(courier)

@@ -17,8 +17,8 @@ from bot.clock import clock_time, date_time
 from bot.demo.stand_in.entities import parse_html
 from bot.errors import ArchiveError, CourierError
 from bot.models import (
-    FROM_THE_CHAT,
     OTHER,
+    Actor,
     Alarm,
     BackupDetails,
     BackupPage,
@@ -504,13 +504,13 @@ def test_a_result_never_says_delivered_where_it_is_not() -> None:
 
 def test_a_backup_known_from_the_chat_lies_there() -> None:
     """After `recover --rebuild` nobody has asked for it, and no delivery is known; yet the chat has it."""
-    backup = replace(worst_backup(), trigger=Trigger.COMMAND, requested_by=FROM_THE_CHAT)
+    backup = replace(worst_backup(), trigger=Trigger.COMMAND, requested_by=Actor.CHAT)
     seen = samples.status(latest=backup, latest_proven=backup, latest_deliveries=(), in_telegram=True)
     shown = plain(status_texts.status(seen, ZONE))
     assert "📬 It lies in the chat" in shown
     details = BackupDetails(backup=backup, deliveries=(), retention="", volumes=1)
     shown = plain(history_texts.details(details, NOW, ZONE))
-    assert FROM_THE_CHAT in shown
+    assert "learned from the chat" in shown
     assert "asked for by" not in shown
 
 

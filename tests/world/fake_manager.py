@@ -13,6 +13,7 @@ from bot.errors import BusyError, CourierError, NotFoundError
 from bot.models import (
     NO_REASON,
     Action,
+    Actor,
     Alarm,
     Backup,
     BackupDetails,
@@ -92,7 +93,7 @@ class FakeManager:
         assert self.run is not None
         self.run = replace(self.run, progress=Progress(stage=stage, done=done, total=total, detail=detail))
 
-    def begin(self, trigger: Trigger = Trigger.SCHEDULE, requested_by: str = "the schedule") -> RunInProgress:
+    def begin(self, trigger: Trigger = Trigger.SCHEDULE, requested_by: str = Actor.SCHEDULE) -> RunInProgress:
         """Let a run begin that no button asked for."""
         started = self.now + timedelta(seconds=len(self.backups))
         self.run = RunInProgress(
@@ -119,13 +120,7 @@ class FakeManager:
         return made
 
     async def back_up(
-        self,
-        *,
-        trigger: Trigger,
-        requested_by: str,
-        actor: str = "",
-        asked_in: int | None = None,
-        report: ReportRun = lambda _: None,
+        self, *, trigger: Trigger, requested_by: str, asked_in: int | None = None, report: ReportRun = lambda _: None
     ) -> RunResult:
         self.requests.append(requested_by)
         if self.run is not None:

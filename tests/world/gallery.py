@@ -22,7 +22,7 @@ from aiogram.methods import TelegramMethod
 from bot.app.service import Service
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import Message
-from bot.models import Backup, Trigger
+from bot.models import Actor, Backup, Trigger
 from bot.services.schedule.scheduler import Scheduler
 from bot.services.telegram import requests
 from tests.world.clock import StandingClock, until
@@ -79,7 +79,7 @@ class Gallery:
     async def back_up(self, *, after: float = 0) -> Backup:
         """Let so many minutes pass, then make a backup by the schedule; it has arrived when this returns."""
         await self.later(after)
-        return (await self.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")).backup
+        return (await self.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE)).backup
 
     async def later(self, minutes: float) -> None:
         """Let time pass; the service lives on."""

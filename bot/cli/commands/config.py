@@ -18,7 +18,7 @@ from bot.clock import utc_now, zone_name
 from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.errors import SettingsError
-from bot.models import Action, ChatLoad, Database
+from bot.models import Action, Actor, ChatLoad, Database
 from bot.services.backup.startup import open_store
 from bot.services.catalogue import stored_archive_bytes, stored_expected, stored_names, stored_override
 from bot.services.messages.timers import stored_timer_warnings
@@ -94,7 +94,7 @@ async def _reset(settings: Settings, name: Resettable) -> None:
             output.say(f"Nothing was chosen in the chat in place of {name.value}.")
             return
         await catalogue.service.clear_override(override)
-        await catalogue.service.audit("the command line", Action(f"reset {name.value}"))
+        await catalogue.service.audit(Actor.COMMAND_LINE, Action(f"reset {name.value}"))
     output.say(f"{name.value} of .env is followed again. A running service follows within half a minute.")
 
 

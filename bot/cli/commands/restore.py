@@ -19,7 +19,7 @@ from bot.cli.restore_opening import open_for_restore
 from bot.cli.restore_output import print_nothing_to_do, print_plan, print_restored
 from bot.cli.sources import Wanted, open_source
 from bot.errors import RestoreRefusedError
-from bot.models import RestoreMethod, RestorePlan
+from bot.models import Actor, RestoreMethod, RestorePlan
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.context import Prepared
 from bot.services.restore.cut_off import cut_off_restores
@@ -138,7 +138,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
             if not await _agreed(plan, settings.timezone, ask=in_place and not yes, json=json):
                 return
             with output.progress(quiet=json) as report:
-                result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
+                result = await restorer.restore(prepared, requested_by=Actor.COMMAND_LINE, abort=abort, report=report)
             if plan.folder is None:
                 await report_by_hand(context.catalogue, plan, result)
             output.print_result(result, json=json, printed=lambda: print_restored(result, settings.timezone))

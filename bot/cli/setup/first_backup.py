@@ -16,7 +16,7 @@ from bot.cli.setup.token import bot_of
 from bot.clock import utc_now
 from bot.config.settings import Settings
 from bot.errors import DamagedArchiveError, DeliveryError
-from bot.models import Backup, Drill, DrillSource, Progress, Recipient, RunInProgress, RunResult, Stage, Trigger
+from bot.models import Actor, Backup, Drill, DrillSource, Progress, Recipient, RunInProgress, RunResult, Stage, Trigger
 from bot.services.concurrency.nursery import beside
 from bot.services.contracts.destination import Notice, Outcome
 from bot.services.files.locks import ServiceLock
@@ -84,7 +84,7 @@ class _Phones:
         """Redraw until cancelled."""
         while True:
             run = RunInProgress(
-                started_at=self._began, trigger=Trigger.COMMAND, requested_by="setup", progress=self.progress
+                started_at=self._began, trigger=Trigger.COMMAND, requested_by=Actor.SETUP, progress=self.progress
             )
             await self.say(runs.progress(run, utc_now(), self._settings.timezone))
             await asyncio.sleep(_EVERY)

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from bot.errors import NothingToBackUpError
 from bot.models import (
-    FROM_THE_CHAT,
     MANY,
+    Actor,
     Alarm,
     AlarmEnding,
     AlarmKind,
@@ -163,7 +163,7 @@ class AlarmChecks:
         newest = await self._catalogue.backups.select(limit=1 if seen is None else 50, proven_only=True)
         new = sorted((b for b in newest if b.id > (seen or 0)), key=lambda backup: backup.id)
         for backup in new:
-            if backup.trigger is not Trigger.SAFETY and backup.requested_by != FROM_THE_CHAT:
+            if backup.trigger is not Trigger.SAFETY and backup.requested_by != Actor.CHAT:
                 await self._compare(backup)
             await self._catalogue.alarms.set_seen_to(backup.id)
         if not self._alarms.shrink_percent:

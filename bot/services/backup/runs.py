@@ -83,27 +83,21 @@ class Runs:
         return self._run.seen if self._run is not None else None
 
     async def back_up(
-        self,
-        *,
-        trigger: Trigger,
-        requested_by: str,
-        actor: str = "",
-        asked_in: int | None = None,
-        report: ReportRun = lambda _: None,
+        self, *, trigger: Trigger, requested_by: str, asked_in: int | None = None, report: ReportRun = lambda _: None
     ) -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store: a run from its plan to its end.
 
         It is delivered to those who want it, and in any case to `asked_in`, the private chat it was asked for in.
         Raises `BusyError` when a run is under way, here or in another process; `NothingToBackUpError`, `ArchiveError`,
         `NoSpaceError`, `AbortedError` when there is no new backup, after it was recorded and reported as failed.
-        A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
-        record names, by default `requested_by` where a person asked. `report` hears how far the run is.
+        A recipient that could not be served is no error: it stands in the result and in the ledger. `report` hears how
+        far the run is.
         """
         settings, catalogue, store = self._settings, self._catalogue, self._store
         async with self._alone(trigger, requested_by, asked_in, report) as run:
             abort, report = run.abort, partial(self._report, run)
             if trigger in (Trigger.BUTTON, Trigger.COMMAND):
-                await catalogue.service.audit(actor or requested_by, Action.BACKUP_STARTED)
+                await catalogue.service.audit(requested_by, Action.BACKUP_STARTED)
             record = recorded(catalogue, trigger=trigger, requested_by=requested_by, started_at=run.seen.started_at)
             async with record as backup_id, store.run_folder() as work:
                 # Plan: the databases that are there and those that are missing, and the name of the archive.

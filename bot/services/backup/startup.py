@@ -13,7 +13,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.config.settings import Settings
 from bot.errors import BusyError, CatalogueError, CourierError, SealError
-from bot.models import Trigger
+from bot.models import Actor, Trigger
 from bot.services.archive.manifest import read_manifest
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.catalogue.private_copy import copy_catalogue
@@ -95,7 +95,7 @@ def _tell_of_rebuild(rebuilt: Rebuilt) -> None:
 async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
     """Mark and sweep what an ended process left, and take in archives that its catalogue did not get to know."""
     try:
-        async with RunLock(store.folder).hold(trigger=Trigger.COMMAND, requested_by="a process that starts"):
+        async with RunLock(store.folder).hold(trigger=Trigger.COMMAND, requested_by=Actor.START):
             for backup in await catalogue.backups.mark_interrupted():
                 logger.warning("backup {} of {} was interrupted", backup.id, backup.started_at)
             for path in (*await store.sweep(), *await sweep_private_folders(store.work)):

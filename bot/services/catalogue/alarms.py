@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from bot.models import FROM_THE_CHAT, Alarm, AlarmNotice, BackedUp, Loss
+from bot.models import Actor, Alarm, AlarmNotice, BackedUp, Loss
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.values import as_time, columns_of
 
 _SEEN = "alarms_seen_to"
 _COMPARED = (
     "FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
-    f" AND archive_sha256 <> '' AND trigger <> 'safety' AND requested_by <> '{FROM_THE_CHAT}'"
+    f" AND archive_sha256 <> '' AND trigger <> 'safety' AND requested_by <> '{Actor.CHAT}'"
 )
 _BEFORE = f"{_COMPARED} ORDER BY backup_id DESC LIMIT 1"
 _WEEK = f"{_COMPARED} AND started_at >= ? AND started_at <= ?"

@@ -9,17 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.models import (
-    FROM_THE_CHAT,
-    SAFETY_KEPT,
-    Backup,
-    BackupState,
-    Cause,
-    DeliveryReason,
-    LostArchive,
-    Reason,
-    Trigger,
-)
+from bot.models import SAFETY_KEPT, Actor, Backup, BackupState, Cause, DeliveryReason, LostArchive, Reason, Trigger
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
@@ -28,7 +18,6 @@ from bot.services.catalogue.elsewhere import RECEIVED, TELEGRAM, TWIN
 from bot.services.catalogue.values import as_reason, as_recipient, as_time, reason_of
 from bot.services.files.store import archive_time
 
-FOUND_ON_DISK = "found on disk"
 _STORES = "store faults"
 _EXPECTED = "(on_disk = 1 OR fault <> '')"  # not deleted by its owner
 _GRACE = timedelta(days=7)  # that a safety copy has at least, when it is found
@@ -86,14 +75,14 @@ class ArchiveTable(BackupRows):
         """
         name, size = archive.name, (await asyncio.to_thread(archive.stat)).st_size
         known = await self._known(name, sha256)
-        if known is not None and known.requested_by != FROM_THE_CHAT:
+        if known is not None and known.requested_by != Actor.CHAT:
             return known
-        learned = {} if known is None else {"trigger": manifest.trigger, "requested_by": FOUND_ON_DISK}
+        learned = {} if known is None else {"trigger": manifest.trigger, "requested_by": Actor.DISK}
         backup_id = (
             (known and known.id)
             or await self._unopened(name)
             or await self._run_that_wrote(name)
-            or await self._begin(manifest.trigger, FOUND_ON_DISK, manifest.created_at)
+            or await self._begin(manifest.trigger, Actor.DISK, manifest.created_at)
         )
         await self._finish(
             backup_id,
@@ -127,7 +116,7 @@ class ArchiveTable(BackupRows):
         if known is not None or unopened is not None:
             return known or await self._backup(unopened or 0)
         at = archive_time(name) or self._db.clock()
-        backup_id = await self._run_that_wrote(name) or await self._begin(Trigger.COMMAND, FOUND_ON_DISK, at)
+        backup_id = await self._run_that_wrote(name) or await self._begin(Trigger.COMMAND, Actor.DISK, at)
         await self._finish(
             backup_id,
             (),

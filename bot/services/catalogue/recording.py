@@ -15,6 +15,7 @@ from bot.models import Archive, Backup, BackupState, Cause, Delivery, DeliverySt
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.concurrency.nursery import settled
+from bot.words.actors import actor_words
 from bot.words.causes import in_full
 
 
@@ -24,7 +25,7 @@ async def recorded(
 ) -> AsyncIterator[int]:
     """Record a backup as begun and give its id; what ends the block otherwise is recorded as why there is none."""
     backup_id = await catalogue.backups.begin(trigger=trigger, requested_by=requested_by, started_at=started_at)
-    logger.info("backup {} started: {}, asked for by {}", backup_id, trigger, requested_by)
+    logger.info("backup {} started: {}, asked for by {}", backup_id, trigger, actor_words(requested_by))
     try:
         yield backup_id
     except BaseException as error:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from operator import itemgetter
 
 from bot.models import (
-    FROM_THE_CHAT,
+    Actor,
     Backup,
     BackupState,
     Cause,
@@ -116,7 +116,7 @@ class RestorePointTable(BackupRows):
         )
 
     async def _learn(self, point: RestorePoint) -> int:
-        backup_id = await self._begin(Trigger.COMMAND, FROM_THE_CHAT, point.at)
+        backup_id = await self._begin(Trigger.COMMAND, Actor.CHAT, point.at)
         await self._finish(
             backup_id,
             [held.as_backed_up(point.at) for held in point.databases],

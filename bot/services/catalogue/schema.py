@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
-from bot.services.catalogue.schema_codes import CODES_OF_ALARMS, CODES_OF_CHECKS, FIGURES_OF_SKIPS
+from bot.services.catalogue.schema_codes import CODES_OF_ACTORS, CODES_OF_ALARMS, CODES_OF_CHECKS, FIGURES_OF_SKIPS
 from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES, REASONS_OF_STORES, SOURCES_OF_RESTORES
 from bot.services.catalogue.schema_reasons import (
     REASONS_OF_BACKUPS,
@@ -292,7 +292,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     *(_TELEGRAM, TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES, REASONS_OF_SKIPS),
     *(FACTS_OF_ACTIONS, REASONS_OF_DELIVERIES, REASONS_OF_BACKUPS, RESULTS_OF_DRILLS),
     *(UNOPENED_IS_NO_NOTE, WARNINGS_OF_DATABASES, SAFETY_IS_NO_NOTE, FIGURES_OF_RESTORES, DEFLATED_BYTES, PARKED_SINCE),
-    *(REASONS_OF_STORES, SOURCES_OF_RESTORES, CODES_OF_CHECKS),
+    *(REASONS_OF_STORES, SOURCES_OF_RESTORES, CODES_OF_CHECKS, CODES_OF_ACTORS),
 )
 VERSION = len(STEPS)
 

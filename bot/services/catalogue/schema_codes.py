@@ -45,3 +45,19 @@ CODES_OF_CHECKS = (
     WHERE verdict = 'could not check' AND json_array_length(messages) > 0
     """,
 )
+
+
+def _coded(column: str) -> str:
+    return f"""{column} = CASE {column}
+        WHEN 'the schedule' THEN 'schedule' WHEN 'the command line' THEN 'command line'
+        WHEN 'run --restore-if-missing' THEN 'restore if missing' WHEN 'learned from the chat' THEN 'chat'
+        WHEN 'found on disk' THEN 'disk' ELSE {column} END"""
+
+
+# Who asked or acted, where it was no person.
+CODES_OF_ACTORS = (
+    f"UPDATE backups SET {_coded('requested_by')}",
+    f"UPDATE audit SET {_coded('actor')}",
+    "UPDATE backups SET requested_by = 'program end' WHERE requested_by GLOB 'the end of *' AND trigger = 'command'",
+    "UPDATE audit SET actor = 'program end' WHERE actor GLOB 'the end of *' AND action = 'started a backup'",
+)

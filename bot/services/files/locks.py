@@ -23,6 +23,7 @@ from bot.models import Progress, RestoreProgress, RestoreStage, RunInProgress, S
 from bot.services.concurrency.nursery import Nursery, settled
 from bot.services.files.private_file import replace_whole
 from bot.services.files.store import create_private_folder
+from bot.words.actors import actor_words
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -235,7 +236,7 @@ class RunLock(_Lock):
         if holder.trigger == Trigger.SAFETY:
             run = _as_run(holder, self._clock())
             return BusyError(f"{what_runs(run)[:-1]} (process {holder.pid}).", hint="Try again when it has ended.")
-        asked = f", asked for by {holder.requested_by}" if holder.requested_by else ""
+        asked = f", asked for by {actor_words(holder.requested_by)}" if holder.requested_by else ""
         return BusyError(
             f"A backup ({holder.trigger}{asked}) is under way: {holder.stage} (process {holder.pid}).",
             hint="Try again when it has ended.",
@@ -245,7 +246,7 @@ class RunLock(_Lock):
 def what_runs(run: RunInProgress) -> str:
     """Return the sentence for whoever asks for a second run."""
     what = "restore" if run.is_restore else "backup"
-    asked = f"asked for by {run.requested_by or 'somebody'}"
+    asked = f"asked for by {actor_words(run.requested_by) or 'somebody'}"
     how = "" if run.is_restore else f" ({run.trigger})"
     return f"A {what} is already running ({run.progress.stage}), {asked}{how}."
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.clock import utc_now
 from bot.errors import RestoreError, RestoreRefusedError
-from bot.models import ReportRestore, RestorePoint, RestoreResult
+from bot.models import Actor, ReportRestore, RestorePoint, RestoreResult
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.files.store import Store
@@ -79,7 +79,7 @@ async def restore_into(
         ) as prepared:
             if prepared.plan.all_obstacles:
                 raise RestoreRefusedError("\n".join(prepared.plan.all_obstacles), hint=_OTHER_FOLDER)
-            result = await restorer.restore(prepared, requested_by="recover", abort=abort, report=report)
+            result = await restorer.restore(prepared, requested_by=Actor.RECOVER, abort=abort, report=report)
             origins = {one.name: one.record.path for one in prepared.intake.databases if one.record is not None}
     return Recovered(result=result, archives=await asyncio.to_thread(_keep, files, into), origins=origins)
 

@@ -16,6 +16,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.files.private_folder import sweep_private_folders
 from bot.services.files.store import Store
 from bot.services.restore.journal import IN_PLACE, TO_FOLDER, RecordState, RestoreJournal
+from bot.words.actors import actor_words
 from bot.words.restores import cut_off_words, source_words
 
 SAID_FOR = timedelta(days=7)
@@ -74,9 +75,10 @@ def cut_off_restores(store: Store, now: datetime, timezone: ZoneInfo) -> tuple[s
         if record is None or now - record.started_at > SAID_FOR:
             continue
         if record.state is RecordState.UNDER_WAY and store.control != store.folder:  # nobody could put it in order here
+            source, by = source_words(record.source, timezone), actor_words(record.requested_by)
             said.append(
-                f"The restore from {source_words(record.source, timezone)}, asked for by {record.requested_by}, is"
-                f" under way or was cut off. The next command that can write {store.folder} tells."
+                f"The restore from {source}, asked for by {by}, is under way or was cut off. The next command that can"
+                f" write {store.folder} tells."
             )
         elif record.cut_off is not None:
             said.append(cut_off_words(record.cut_off, timezone, safety_id=record.safety_id))

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from bot.errors import BusyError, CourierError, SnapshotError
-from bot.models import Action, Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
+from bot.models import Action, Actor, Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.locks import RunLock
@@ -53,7 +53,7 @@ async def pending_restore(context: RestoreContext) -> PendingRestore | None:
             continue
         lock = RunLock(context.store.control, clock=context.clock)
         try:
-            async with lock.hold(trigger=Trigger.SAFETY, requested_by="a start that puts a cut-off restore in order"):
+            async with lock.hold(trigger=Trigger.SAFETY, requested_by=Actor.START):
                 record = await asyncio.to_thread(journal.read)
                 if record is not None and record.state is RecordState.UNDER_WAY:
                     found = await _settle(context, journal, record, in_place=name == IN_PLACE)

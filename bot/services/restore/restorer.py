@@ -42,6 +42,7 @@ from bot.services.restore.safety import SafetyCopies
 from bot.services.restore.sources import RestoreSource, found_damaged
 from bot.services.restore.targets import Configured, TargetReader, choose_targets
 from bot.services.restore.undo import prepare_undo
+from bot.words.actors import actor_words
 from bot.words.restores import source_words
 
 
@@ -205,4 +206,4 @@ class Restorer:
         action = Action.UNDONE if plan.act is RestoreAct.UNDO else Action.RESTORED
         folder = (("folder", str(plan.folder)),) if plan.folder else ()
         await self.context.catalogue.service.audit(requested_by, action, *prepared.facts, *folder)
-        logger.warning("{} restored from {} {}, asked for by {}", names, source, where, requested_by)
+        logger.warning("{} restored from {} {}, asked for by {}", names, source, where, actor_words(requested_by))

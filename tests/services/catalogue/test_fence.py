@@ -37,8 +37,8 @@ from tests.world.service import add_rows
 FROM_OUTSIDE = {"said", "note", "kind"}
 """Facts that are not our words: of SQLite, of the system, of a person, of Python."""
 
-OUTSIDE = {("backups", "note"), ("backups", "requested_by"), ("backed_up", "messages"), ("meta", "key")}
-"""Columns that say nothing in our words: a person's, who asked, SQLite's, names of ours."""
+OUTSIDE = {("backups", "note"), ("backed_up", "messages"), ("meta", "key")}
+"""Columns that say nothing in our words: a person's, SQLite's, names of ours."""
 
 CODES = {code for known in vars(models).values() if isinstance(known, type(StrEnum)) for code in known}
 """What stands for words, and may look like them."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
-from bot.models import NO_REASON, OTHER, Action, Cause, LossCode, PendingOutcome, Reason, because
+from bot.models import NO_REASON, OTHER, Action, Actor, Cause, LossCode, PendingOutcome, Reason, because
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
-from bot.services.catalogue.schema_codes import CODES_OF_CHECKS
+from bot.services.catalogue.schema_codes import CODES_OF_ACTORS, CODES_OF_CHECKS
 from bot.services.catalogue.schema_meta import FIGURES_OF_RESTORES, REASONS_OF_STORES, SOURCES_OF_RESTORES
 from bot.services.catalogue.schema_reasons import (
     REASONS_OF_BACKUPS,
@@ -22,6 +22,7 @@ from bot.services.catalogue.schema_reasons import (
 from bot.services.restore.unannounced import BY_HAND, CUT_OFF
 from bot.services.restore_chat.confirmed import CONFIRMED
 from bot.texts.actions import ACTIONS, actions
+from bot.words.actors import actor_words
 from bot.words.causes import CAUSES, in_full, sentence_of
 from bot.words.checks import unchecked_words
 from bot.words.failures import FAILURES, why_failed
@@ -243,6 +244,36 @@ async def test_what_kept_checks_from_their_end_stands_apart_from_what_sqlite_say
         ("", ()),
         ("", ("NULL value in t.a",)),
     ]
+
+
+async def test_who_asked_is_a_code_where_it_is_no_person(path: Path) -> None:
+    """People stay as they were recorded, whatever they are called."""
+    told = [
+        ("schedule", "the schedule", Actor.SCHEDULE),
+        ("button", "Ann (11)", "Ann (11)"),
+        ("command", "the command line", Actor.COMMAND_LINE),
+        ("command", "the end of shop.py", Actor.PROGRAM_END),
+        ("button", "the end of the world", "the end of the world"),
+        ("command", "found on disk", Actor.DISK),
+        ("command", "learned from the chat", Actor.CHAT),
+        ("safety", "run --restore-if-missing", Actor.RESTORE_IF_MISSING),
+    ]
+    at = "2026-01-01T00:00:00.000000+00:00"
+    with closing(at_step_before(path, CODES_OF_ACTORS)) as connection, connection:
+        connection.executemany(
+            f"INSERT INTO backups (started_at, trigger, requested_by, state) VALUES ('{at}', ?, ?, 'stored')",
+            [(trigger, by) for trigger, by, _ in told],
+        )
+        connection.executemany(
+            f"INSERT INTO audit (at, actor, action, facts) VALUES ('{at}', ?, 'started a backup', '[]')",
+            [("the command line",), ("the end of shop.py",), ("Ann (11)",)],
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        backups = sorted(await catalogue.backups.select(), key=lambda backup: backup.id)
+        done = await catalogue.service.audits()
+    assert [backup.requested_by for backup in backups] == [by for _, _, by in told]
+    assert {entry.actor for entry in done} == {Actor.COMMAND_LINE, Actor.PROGRAM_END, "Ann (11)"}
+    assert all(actor_words(actor) != str(actor) for actor in (Actor.PROGRAM_END, Actor.COMMAND_LINE, Actor.DISK))
 
 
 async def test_what_restores_by_hand_have_lost_is_known_in_figures(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import open_courier
-from bot.models import BackupState, Condition, DeliveryState, MessageMode, Trigger
+from bot.models import Actor, BackupState, Condition, DeliveryState, MessageMode, Trigger
 from bot.services.status.verdict import backup_condition
 from bot.texts import history as history_texts
 from bot.texts import status as status_texts
@@ -154,7 +154,7 @@ async def test_a_run_of_another_process_decides_by_the_same_choices(make_house: 
     await house.hours(house.users)
     house.change(house.users)
     async with open_courier(house.courier.settings, deliver=False, clock=house.clock) as other:
-        made = (await other.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line")).backup
+        made = (await other.runs.back_up(trigger=Trigger.COMMAND, requested_by=Actor.COMMAND_LINE)).backup
     assert {chat: state for chat, (state, _) in (await house.rows(made)).items()} == {
         11: DeliveryState.PENDING,
         12: DeliveryState.NOT_DUE,

@@ -39,7 +39,7 @@ def test_a_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     assert record.source == record.cut_off.source == Reason(OTHER, (("said", SAID),))
     assert dict(record.cut_off.databases)["b.db"] is PendingOutcome.UNREADABLE
     assert cut_off_words(record.cut_off, BERLIN, safety_id=record.safety_id) == (
-        f"The restore from {SAID}, asked for by Ann (11) on 13 Jul 2026, 05:00, was cut off: a.db is now restored; b.db"
+        f"The restore from {SAID}, asked for by Ann on 13 Jul 2026, 05:00, was cut off: a.db is now restored; b.db"
         " could not be read. Look at the databases, and restore again where it is needed. What was there before is in"
         " backup 3."
     )

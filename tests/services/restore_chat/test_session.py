@@ -14,7 +14,7 @@ import pytest
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedError
-from bot.models import LossCode, RestoreStage, Trigger
+from bot.models import Actor, LossCode, RestoreStage, Trigger
 from bot.services.files.locks import RunLock
 from bot.services.manager import Courier
 from bot.services.restore.context import no_hook
@@ -193,7 +193,7 @@ async def test_a_run_in_another_process_is_named(tmp_path: Path) -> None:
         source = await backed_up(courier)
         choice = await courier.restores.choose(source, ANN)
         other = RunLock(courier.store.folder)
-        async with other.hold(trigger=Trigger.SAFETY, requested_by="the command line"):
+        async with other.hold(trigger=Trigger.SAFETY, requested_by=Actor.COMMAND_LINE):
             await other.update(RestoreStage.RESTORE)
             run = await courier.under_way.anywhere()
             assert (run.is_restore, run.here, run.progress.stage) == (True, False, RestoreStage.RESTORE)
