@@ -29,6 +29,7 @@ from bot.words.checks import unchecked_words
 from bot.words.failures import UNOPENED, why_failed
 from bot.words.outcomes import reason_words
 from bot.words.remarks import remarks
+from bot.words.retention import retention_words
 
 Names = Mapping[Recipient, str]
 Remarks = Mapping[int, str]  # by backup
@@ -149,7 +150,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
         warn("it is dated in the future: a wrong clock made it, and it counts as the oldest")
     if backup.fault:
         complain("damaged:" if backup.damaged else "gone:", in_full(backup.fault))
-    for what, said in (("error", why_failed(backup)), ("note", backup.note), ("kept", details.retention)):
+    kept = retention_words(details.retention)
+    for what, said in (("error", why_failed(backup)), ("note", backup.note), ("kept", kept)):
         if said:
             say(f"{what}: {said}")
     _print_skipped(backup)

@@ -21,6 +21,7 @@ from bot.errors import CourierError
 from bot.models import (
     BackedUp,
     Backup,
+    BackupDetails,
     DatabaseChange,
     DatabaseStatus,
     Delivery,
@@ -42,6 +43,7 @@ from bot.words.failures import why_failed
 from bot.words.losses import loss_words
 from bot.words.outcomes import reason_words
 from bot.words.restores import source_words
+from bot.words.retention import retention_words
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -210,6 +212,8 @@ def _said_of(record: DataclassInstance) -> dict[str, object]:
             return {"warning": " ".join(map(in_full, record.warnings)), "detail": unchecked_words(record.unchecked)}
         case Delivery():
             return {"reason": reason_words(record.reason), "reason_code": record.reason.code}
+        case BackupDetails():
+            return {"retention": retention_words(record.retention), "retention_code": record.retention.code}
         case Drill():
             return {"detail": drill_words(record)}
         case DatabaseChange():

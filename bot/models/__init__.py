@@ -73,6 +73,7 @@ from bot.models.restores import (
     TableChange,
     TargetState,
 )
+from bot.models.retention import RetentionCode
 from bot.models.runs import Progress, ReportBytes, ReportRestore, ReportRun, RunInProgress, RunResult, Stage
 from bot.models.status import (
     PAUSED,

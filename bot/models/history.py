@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.models.backups import Backup
 from bot.models.deliveries import Delivery
 from bot.models.drills import Drill
+from bot.models.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +23,11 @@ class BackupPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupDetails:
-    """A backup with its deliveries, and why retention keeps or will drop it."""
+    """A backup with its deliveries, and why retention keeps or will drop it, a `RetentionCode`."""
 
     backup: Backup
     deliveries: tuple[Delivery, ...]
-    retention: str
+    retention: Reason
     volumes: int
     drills: tuple[Drill, ...] = ()  # newest first
     restorable: bool = False  # its archive is on the disk, or Telegram holds all of it

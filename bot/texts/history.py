@@ -33,6 +33,7 @@ from bot.texts.proof import check_verdict, seal_line
 from bot.texts.restore_points import drill_lines
 from bot.words.causes import in_full
 from bot.words.failures import UNOPENED
+from bot.words.retention import retention_words
 
 COPY_SHA256 = "📋 SHA-256"
 COPY_RESTORE = "📋 Restore command"
@@ -181,7 +182,7 @@ def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str
     until = details.backup.keep_until
     if until is not None and details.backup.kept_for_now(now) and not details.backup.pinned:
         return f"🛟 Kept until {local_day(until, timezone)}. 📌 Pin keeps it for good."
-    return _kept(details.retention)
+    return _kept(retention_words(details.retention))
 
 
 def _kept(why: str) -> str:

@@ -19,7 +19,7 @@ from bot.handlers.drawing.keyboards import BackupAct, LogLevel, OfBackup
 from bot.handlers.history_buttons import Delete
 from bot.handlers.logs import log_buttons
 from bot.handlers.picture_buttons import PictureButton, picture_buttons, under_picture
-from bot.models import BackupDetails, BackupPage, Span
+from bot.models import NO_REASON, BackupDetails, BackupPage, Span
 from tests.world import samples
 
 LARGEST = 2**63 - 1
@@ -29,7 +29,7 @@ LAST_PAGE = 999_999
 def every_keyboard() -> Iterator[InlineKeyboardMarkup]:
     kept = samples.backup(LARGEST, archive_name=samples.NASTY)
     for here in (kept, samples.backup(LARGEST, pinned=True), samples.backup(LARGEST, on_disk=False)):
-        seen = BackupDetails(backup=here, deliveries=(), retention="", volumes=1)
+        seen = BackupDetails(backup=here, deliveries=(), retention=NO_REASON, volumes=1)
         yield history_buttons.backup(seen, LAST_PAGE)
     yield history_buttons.history(
         BackupPage(backups=(kept,), page=LAST_PAGE - 1, pages=LAST_PAGE + 1, total=9), ["label"]

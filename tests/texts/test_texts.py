@@ -17,6 +17,7 @@ from bot.clock import clock_time, date_time
 from bot.demo.stand_in.entities import parse_html
 from bot.errors import ArchiveError, CourierError
 from bot.models import (
+    NO_REASON,
     OTHER,
     Actor,
     Alarm,
@@ -33,12 +34,14 @@ from bot.models import (
     RecipientStatus,
     RestoredDatabase,
     RestoreMethod,
+    RetentionCode,
     RunInProgress,
     ServiceState,
     Stage,
     SuccessRate,
     Trigger,
     Verdict,
+    because,
 )
 from bot.services.catalogue import Event
 from bot.texts import alarms as alarm_texts
@@ -290,7 +293,9 @@ def worst_run() -> RunInProgress:
 def worst_messages() -> Iterator[str]:
     backup, deliveries = worst_backup(), worst_deliveries()
     names = {delivery.recipient: LONG for delivery in deliveries}
-    seen = BackupDetails(backup=backup, deliveries=deliveries, retention=LONG, volumes=30)
+    seen = BackupDetails(
+        backup=backup, deliveries=deliveries, retention=because(RetentionCode.LAST_GOOD, name=LONG), volumes=30
+    )
     reached = tuple(Reachability(recipient=d.recipient, name=LONG, trouble=LONG_REASON) for d in deliveries)
     failed = samples.failed(3, LONG, skipped=backup.skipped, requested_by=LONG, trigger=Trigger.COMMAND)
     error = CourierError(LONG, hint=LONG)
@@ -508,7 +513,7 @@ def test_a_backup_known_from_the_chat_lies_there() -> None:
     seen = samples.status(latest=backup, latest_proven=backup, latest_deliveries=(), in_telegram=True)
     shown = plain(status_texts.status(seen, ZONE))
     assert "📬 It lies in the chat" in shown
-    details = BackupDetails(backup=backup, deliveries=(), retention="", volumes=1)
+    details = BackupDetails(backup=backup, deliveries=(), retention=NO_REASON, volumes=1)
     shown = plain(history_texts.details(details, NOW, ZONE))
     assert "learned from the chat" in shown
     assert "asked for by" not in shown

@@ -29,6 +29,7 @@ from bot.models import (
     Reason,
     Recipient,
     ReportRun,
+    RetentionCode,
     RunInProgress,
     RunResult,
     ServiceState,
@@ -186,7 +187,7 @@ class FakeManager:
         return BackupDetails(
             backup=self._backup(backup_id),
             deliveries=self.deliveries.get(backup_id, ()),
-            retention="the newest good backup",
+            retention=Reason(RetentionCode.NEWEST),
             volumes=1,
             restorable=self._backup(backup_id).sound,
         )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.models import Backup, BackupState, Trigger, Verdict
 from bot.services.retention.plan import Decision
+from bot.words.retention import retention_words
 from tests.world.catalogue import NOW, backed_up
 
 WEEK = timedelta(days=7)
@@ -36,11 +37,11 @@ def hourly(count: int) -> list[Backup]:
 
 
 def dropped(decisions: Sequence[Decision]) -> dict[int, str]:
-    return {decision.backup.id: decision.why for decision in decisions if not decision.keep}
+    return {decision.backup.id: retention_words(decision.why) for decision in decisions if not decision.keep}
 
 
 def kept(decisions: Sequence[Decision]) -> dict[int, str]:
-    return {decision.backup.id: decision.why for decision in decisions if decision.keep}
+    return {decision.backup.id: retention_words(decision.why) for decision in decisions if decision.keep}
 
 
 @st.composite

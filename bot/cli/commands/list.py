@@ -16,6 +16,7 @@ from bot.models import Delivery
 from bot.services.catalogue import Catalogue
 from bot.texts.backups import names_of, not_delivered_to
 from bot.texts.markup import plain
+from bot.words.retention import retention_words
 
 EXAMPLES = ("sqlite-courier list", "sqlite-courier list --limit 10", "sqlite-courier list --all --json")
 
@@ -36,7 +37,7 @@ def command(
             backups = await inventory.catalogue.backups.select(limit=limit, on_disk_only=not everything, gone_too=True)
             # Where only age and count decide, the same few words would stand in every row.
             why = (
-                {d.backup.id: d.why for d in await inventory.housekeeping.plan_prune()}
+                {d.backup.id: retention_words(d.why) for d in await inventory.housekeeping.plan_prune()}
                 if inventory.housekeeping.keep_rules.any
                 else {}
             )

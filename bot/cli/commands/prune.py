@@ -12,6 +12,7 @@ from bot.cli import output
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.services.retention.plan import Decision
+from bot.words.retention import retention_words
 
 EXAMPLES = ("sqlite-courier prune --dry-run", "sqlite-courier prune")
 
@@ -27,7 +28,10 @@ def command(
     async def work() -> None:
         async with opened(settings, reading=dry_run) as inventory:
             decisions = await inventory.housekeeping.plan_prune() if dry_run else await inventory.housekeeping.prune()
-        output.print_result(decisions, json=json, printed=lambda: _print_decisions(decisions, dry_run=dry_run))
+        told = [
+            output.fields_of(one) | {"why": retention_words(one.why), "why_code": one.why.code} for one in decisions
+        ]
+        output.print_result(told, json=json, printed=lambda: _print_decisions(decisions, dry_run=dry_run))
 
     asyncio.run(work())
 
@@ -40,6 +44,6 @@ def _print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
     def row(decision: Decision) -> tuple[output.Part, ...]:
         verb = "keep" if decision.keep else "would delete" if dry_run else "deleted"
         style = "green" if decision.keep else "yellow"
-        return output.Styled(style, verb), decision.backup.archive_name, decision.why
+        return output.Styled(style, verb), decision.backup.archive_name, retention_words(decision.why)
 
     output.print_table(("", "archive", "why"), map(row, decisions))

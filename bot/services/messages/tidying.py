@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 
 from bot.models import Backup, Delivery, Recipient, Trigger
 from bot.services.catalogue.newest import newest_first
@@ -20,13 +21,33 @@ DELETABLE = timedelta(hours=48) - timedelta(minutes=2)
 ROUTINE = (Trigger.SCHEDULE, Trigger.CATCH_UP)
 
 
+class TidyReason(StrEnum):
+    """Why messages stay in a chat, or go."""
+
+    ALREADY_DELETED = "already deleted"
+    UNDELETABLE = "undeletable"
+    TOO_OLD = "too old"  # for Telegram to delete them
+    NO_TIDYING = "no tidying"
+    ASKED_FOR = "asked for"
+    PINNED = "pinned"
+    ONLY_THERE = "only there"
+    NEWEST_THERE = "newest there"
+    NEWEST_OF_DATABASE = "newest of a database"  # of all restore points
+    LAST_OF_DAY = "last of its day"  # of all restore points
+    LAST_OF_DAY_THERE = "last of its day there"
+    TOO_YOUNG = "too young"
+
+    HALF_DELETED = "half deleted"
+    OLD = "old"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TidyDecision:
-    """What becomes of one backup's messages in one chat, all volumes alike; `why` is a phrase for people."""
+    """What becomes of one backup's messages in one chat, all volumes alike, and why."""
 
     delivery: Delivery
     delete: bool
-    why: str
+    why: TidyReason
 
 
 def plan_tidy(
@@ -48,34 +69,34 @@ def plan_tidy(
         oldest = min((volume.sent_at for volume in left), default=now)
         latest = max((volume.sent_at for volume in left), default=now)
 
-        def stays(why: str) -> TidyDecision:
+        def stays(why: TidyReason) -> TidyDecision:
             return TidyDecision(delivery=delivery, delete=False, why=why)
 
         if not left:
-            return stays("already deleted")
-        if refusal := next((volume.undeletable for volume in left if volume.undeletable), ""):
-            return stays(f"Telegram does not delete it: {refusal}")
+            return stays(TidyReason.ALREADY_DELETED)
+        if any(volume.undeletable for volume in left):
+            return stays(TidyReason.UNDELETABLE)
         if now - oldest >= DELETABLE:
-            return stays("too old: Telegram deletes nothing after 48 hours")
+            return stays(TidyReason.TOO_OLD)
         if len(left) < len(delivery.volumes):
-            return TidyDecision(delivery=delivery, delete=True, why="the rest of an archive that is half deleted")
+            return TidyDecision(delivery=delivery, delete=True, why=TidyReason.HALF_DELETED)
         if keep is None:
-            return stays("nothing is tidied")
+            return stays(TidyReason.NO_TIDYING)
         if backup.trigger not in ROUTINE:
-            return stays("somebody asked for it")
+            return stays(TidyReason.ASKED_FOR)
         if backup.pinned:
-            return stays("pinned")
+            return stays(TidyReason.PINNED)
         if not backup.sound:
-            return stays("only in the chat")
+            return stays(TidyReason.ONLY_THERE)
         if newest.get(delivery.recipient) == backup.id:
-            return stays("the newest in this chat")
+            return stays(TidyReason.NEWEST_THERE)
         if reason := needed.get(backup.id):
             return stays(reason)
         if backup.id in last_of_day.get(delivery.recipient, ()):
-            return stays("the last of its day in this chat")
+            return stays(TidyReason.LAST_OF_DAY_THERE)
         if now - latest < keep:
-            return stays("not old enough")
-        return TidyDecision(delivery=delivery, delete=True, why=f"older than {keep / timedelta(hours=1):g} hours")
+            return stays(TidyReason.TOO_YOUNG)
+        return TidyDecision(delivery=delivery, delete=True, why=TidyReason.OLD)
 
     return tuple(decide(delivery) for delivery in delivered)
 
@@ -88,17 +109,17 @@ def _day(backup: Backup) -> date:
     return backup.started_at.astimezone(UTC).date()
 
 
-def _needed(ids: Collection[int], backups: Mapping[int, Backup], now: datetime) -> dict[int, str]:
+def _needed(ids: Collection[int], backups: Mapping[int, Backup], now: datetime) -> dict[int, TidyReason]:
     """Return the backups that the pinned list must be able to bring back from the chats, each with its reason."""
-    reasons: dict[int, str] = {}
+    reasons: dict[int, TidyReason] = {}
     days: set[date] = set()
     names: set[str] = set()
     for backup in _newest_first((backups[id] for id in ids), now):
         held = {database.name for database in backup.databases}
         if held - names:
-            reasons[backup.id] = "the newest restore point of a database"
+            reasons[backup.id] = TidyReason.NEWEST_OF_DATABASE
         elif _day(backup) not in days:
-            reasons[backup.id] = "the last restore point of its day"
+            reasons[backup.id] = TidyReason.LAST_OF_DAY
         names |= held
         days.add(_day(backup))
     return reasons

@@ -26,6 +26,7 @@ from bot.services.objects.archives import BucketArchives
 from bot.services.objects.bucket import ObjectFacts
 from bot.services.objects.index import Index, IndexUnreadableError, to_drop
 from bot.words.failures import stored_fault_words
+from bot.words.retention import retention_words
 
 _ALL = -1
 
@@ -128,7 +129,7 @@ class ObjectDestination(ArchiveDestination):
             drops = to_drop(index, now=self._clock(), max_age=self._max_age, max_count=self._max_count, keep=pinned)
             for archive, why in drops:
                 await self._bucket.delete(archive)
-                logger.info("{}: dropped {}: {}", self._bucket.url, archive, why)
+                logger.info("{}: dropped {}: {}", self._bucket.url, archive, retention_words(why))
             if drops:
                 names = {archive for archive, _ in drops}
                 await self.archives.change(lambda index: index.without(names))

@@ -26,6 +26,7 @@ from bot.models import (
     HeldDatabase,
     Reason,
     RestorePoint,
+    RetentionCode,
     StoredVolume,
     Trigger,
     Verdict,
@@ -33,7 +34,7 @@ from bot.models import (
 )
 from bot.services.files.store import is_archive_name
 from bot.services.retention.plan import plan_prune
-from bot.words.causes import CAUSES, sentence_of
+from bot.words.causes import CAUSES
 
 INDEX_NAME = "courier-index.json"
 READABLE_BYTES = 32 << 20
@@ -161,7 +162,7 @@ def write_index(index: Index) -> bytes:
 
 def to_drop(
     index: Index, *, now: datetime, max_age: timedelta, max_count: int, keep: Collection[str] = ()
-) -> tuple[tuple[str, str], ...]:
+) -> tuple[tuple[str, Reason], ...]:
     """Return the archives that may go, each with the reason: by the rules and the floors of the store on the disk.
 
     The newest archive stays, the last good one of each database, and those named in `keep`. What is known to be gone or
@@ -174,7 +175,7 @@ def to_drop(
         max_count=max_count,
     )
     gone = [
-        (entry.archive, sentence_of(entry.why))
+        (entry.archive, Reason(RetentionCode.GONE_OLD))
         for entry in index.archives
         if entry.fault == Cause.STORED_GONE and now - entry.at > max_age
     ]

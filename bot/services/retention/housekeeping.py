@@ -12,14 +12,13 @@ from loguru import logger
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import ArchiveError, CourierError, NotFoundError
-from bot.models import KEEP_ENDED, RECENT, Action, Backup, DeliveryState
+from bot.models import KEEP_ENDED, RECENT, Action, Backup, DeliveryState, Reason, RetentionCode
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.files.store import Store
 from bot.services.retention.inventory import take_stock
 from bot.services.retention.plan import Decision, plan_prune
 from bot.services.retention.rules import KeepRules
-
-CLOCK_DOUBTED = "the clock leapt ahead: nothing is deleted for a day"
+from bot.words.retention import retention_words
 
 NOTE_LONGEST = 200
 """Characters of a note."""
@@ -82,7 +81,8 @@ class Housekeeping:
             rules=self.keep_rules,
         )
         if await self._catalogue.service.clock_leapt():
-            decisions = tuple(one if one.keep else replace(one, keep=True, why=CLOCK_DOUBTED) for one in decisions)
+            doubted = Reason(RetentionCode.CLOCK_DOUBTED)
+            decisions = tuple(one if one.keep else replace(one, keep=True, why=doubted) for one in decisions)
         return decisions
 
     @property
@@ -111,7 +111,7 @@ class Housekeeping:
             except NotFoundError:
                 logger.warning("{} was already gone from the disk", decision.backup.archive_name)
                 await self._catalogue.backups.mark_deleted(decision.backup.id)
-            logger.info("pruned {}: {}", decision.backup.archive_name, decision.why)
+            logger.info("pruned {}: {}", decision.backup.archive_name, retention_words(decision.why))
             dropped.append(decision)
         if not await self._catalogue.service.clock_leapt():
             await self._forget_gone()

@@ -6,23 +6,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.models import Backup, BackupState, Trigger, Verdict
+from bot.models import Backup, BackupState, Reason, RetentionCode, Trigger, Verdict, because
 from bot.services.files.names import folded
 from bot.services.retention.rules import KeepRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of a backup's archive; `why` is a phrase for people."""
+    """What becomes of a backup's archive, and why, by a `RetentionCode`."""
 
     backup: Backup
     keep: bool
-    why: str
+    why: Reason
     by_rule: bool = False  # kept by a keep rule, and by no floor
 
 
 _DAMAGED_KEPT = timedelta(days=7)
-_LEFT = {False: "not proven: left alone", True: "sealed, and no key here opens it: left alone"}
 
 
 def plan_prune(
@@ -69,24 +68,23 @@ def plan_prune(
 
     decisions = []
     for backup in sorted(on_disk, key=lambda b: (dates.get(b.id, b.started_at), b.id), reverse=True):
+        keep, why, by_rule = True, Reason(RetentionCode.WITHIN_LIMITS), False
         if backup.id not in dates:
-            decisions.append(Decision(backup=backup, keep=True, why=_LEFT[bool(backup.sealed)]))
+            why = Reason(RetentionCode.UNOPENED if backup.sealed else RetentionCode.NOT_PROVEN)
         elif backup.id in reasons:
-            by_rule = backup.id not in floors
-            decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id], by_rule=by_rule))
+            why, by_rule = reasons[backup.id], backup.id not in floors
         elif backup.keep_until is not None:
-            decisions.append(Decision(backup=backup, keep=False, why="a safety copy whose time is over"))
+            keep, why = False, Reason(RetentionCode.SAFETY_OVER)
         elif backup.damaged:
             keep = now - dates[backup.id] <= max_age_damaged
-            why = "damaged: counts as no backup" if keep else f"damaged, and older than {_days(max_age_damaged)}"
-            decisions.append(Decision(backup=backup, keep=keep, why=why))
+            why = Reason(RetentionCode.DAMAGED) if keep else _older(RetentionCode.DAMAGED_OLD, max_age_damaged)
         elif max_age is not None and now - dates[backup.id] > max_age:
-            decisions.append(Decision(backup=backup, keep=False, why=f"older than {_days(max_age)}"))
+            keep, why = False, _older(RetentionCode.OLD, max_age)
         elif slots is not None and slots <= 0:
-            decisions.append(Decision(backup=backup, keep=False, why=f"beyond the {max_count} that are kept"))
-        else:
-            slots = None if slots is None else slots - 1
-            decisions.append(Decision(backup=backup, keep=True, why="within the limits"))
+            keep, why = False, because(RetentionCode.TOO_MANY, count=max_count or 0)
+        elif slots is not None:
+            slots -= 1
+        decisions.append(Decision(backup=backup, keep=keep, why=why, by_rule=by_rule))
     return tuple(decisions)
 
 
@@ -102,9 +100,13 @@ def _dates(backups: Sequence[Backup], now: datetime) -> Mapping[int, datetime]:
 
 def _floors(
     backups: Sequence[Backup], dates: Mapping[int, datetime], now: datetime, in_use: Collection[int]
-) -> Mapping[int, str]:
+) -> Mapping[int, Reason]:
     """Return why a backup is kept whatever the limits say, by its id; the strongest reason first."""
-    reasons = {b.id: "pinned" if b.pinned else "in use" for b in backups if b.pinned or b.id in in_use}
+    reasons = {
+        b.id: Reason(RetentionCode.PINNED if b.pinned else RetentionCode.IN_USE)
+        for b in backups
+        if b.pinned or b.id in in_use
+    }
     # A clock that was wrong spoils one of these orders, and no two in the same way: ids follow the clock only where a
     # rebuilt catalogue numbered the archives by their dates.
     ordinary = [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
@@ -115,38 +117,38 @@ def _floors(
     )
     for newest_first in orders:
         if newest_first:
-            reasons.setdefault(newest_first[0].id, "the newest good backup")
+            reasons.setdefault(newest_first[0].id, Reason(RetentionCode.NEWEST))
         for backup, names in _last_good(newest_first):
-            reasons.setdefault(backup.id, f"the last good backup of {', '.join(names)}")
+            reasons.setdefault(backup.id, _of(RetentionCode.LAST_GOOD, names))
     known = {folded(database.name) for backup in ordinary for database in backup.databases}
     copies = sorted((b for b in backups if b.trigger is Trigger.SAFETY), key=lambda b: b.id, reverse=True)
     for backup, names in _last_good(copies):
         alone = [name for name in names if folded(name) not in known]
         if alone:
-            reasons.setdefault(backup.id, f"the only backup of {', '.join(alone)}")
+            reasons.setdefault(backup.id, _of(RetentionCode.ONLY_COPY, alone))
     for backup in copies:
         if backup.kept_for_now(now):
-            reasons.setdefault(backup.id, "a safety copy")
+            reasons.setdefault(backup.id, Reason(RetentionCode.SAFETY))
     return reasons
 
 
 def _remains(
     ours: Sequence[Backup], proven: Sequence[Backup], now: datetime, in_use: Collection[int]
-) -> Mapping[int, str]:
+) -> Mapping[int, Reason]:
     """Return why a damaged archive is kept: what can be saved out of it by hand may be all there is of a database."""
     held = {folded(database.name) for backup in proven for database in backup.databases}
-    reasons: dict[int, str] = {}
+    reasons: dict[int, Reason] = {}
     for backup in ours:
         if backup.damaged:
             alone = [database.name for database in backup.databases if folded(database.name) not in held]
             if backup.pinned:
-                reasons[backup.id] = "damaged, and pinned"
+                reasons[backup.id] = Reason(RetentionCode.DAMAGED_PINNED)
             elif backup.id in in_use:
-                reasons[backup.id] = "in use"
+                reasons[backup.id] = Reason(RetentionCode.IN_USE)
             elif backup.kept_for_now(now):
-                reasons[backup.id] = "damaged, and a safety copy"
+                reasons[backup.id] = Reason(RetentionCode.DAMAGED_SAFETY)
             elif alone:
-                reasons[backup.id] = f"damaged, and yet the only archive of {', '.join(alone)}"
+                reasons[backup.id] = _of(RetentionCode.DAMAGED_ONLY, alone)
     return reasons
 
 
@@ -167,6 +169,9 @@ def _last_good(newest_first: Iterable[Backup]) -> Iterable[tuple[Backup, tuple[s
             yield backup, tuple(names)
 
 
-def _days(age: timedelta) -> str:
-    days = age / timedelta(days=1)
-    return "1 day" if days == 1 else f"{days:g} days"
+def _of(code: RetentionCode, names: Iterable[str]) -> Reason:
+    return Reason(code, tuple(("name", name) for name in names))
+
+
+def _older(code: RetentionCode, age: timedelta) -> Reason:
+    return because(code, days=f"{age / timedelta(days=1):g}")

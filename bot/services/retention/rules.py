@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.models import Reason, RetentionCode
+
 Period = tuple[object, ...]
 
 
@@ -29,7 +31,7 @@ class KeepRules:
         """Whether there is a rule at all."""
         return bool(self.hourly or self.daily or self.weekly or self.monthly)
 
-    def reasons(self, dates: Mapping[int, datetime]) -> dict[int, str]:
+    def reasons(self, dates: Mapping[int, datetime]) -> dict[int, Reason]:
         """Return by id why a rule keeps a backup, given when each was made (aware)."""
         newest_first = sorted(dates, key=lambda backup_id: (dates[backup_id], backup_id), reverse=True)
         local = {backup_id: dates[backup_id].astimezone(self.timezone) for backup_id in newest_first}
@@ -47,13 +49,12 @@ class KeepRules:
                 if len(seen) < count and period not in seen:
                     seen.add(period)
                     stands_for.setdefault(backup_id, []).append(name)
-        return {backup_id: f"the newest of its {_joined(names)}" for backup_id, names in stands_for.items()}
+        return {
+            backup_id: Reason(RetentionCode.NEWEST_OF, tuple(("period", name) for name in names))
+            for backup_id, names in stands_for.items()
+        }
 
 
 def _hour(at: datetime) -> Period:
     # With the offset: the hour that comes twice at the end of summer time is two hours.
     return (at.date(), at.hour, at.utcoffset())
-
-
-def _joined(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import ArchiveError
-from bot.models import BackupDay, BackupDetails, BackupPage, Status
+from bot.models import NO_REASON, BackupDay, BackupDetails, BackupPage, Status
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Files
@@ -118,7 +118,7 @@ class Inventory:
         return BackupDetails(
             backup=backup,
             deliveries=await self.catalogue.deliveries.of(backup_id),
-            retention=decision.why if decision else "",
+            retention=decision.why if decision else NO_REASON,
             volumes=max(1, -(-backup.archive_bytes // (self.settings.volume_size_mb << 20))),
             drills=await self.catalogue.drills.of(backup_id),
             restorable=await is_restorable(backup, self.catalogue, self.files),

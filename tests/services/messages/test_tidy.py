@@ -6,6 +6,7 @@ from itertools import chain
 import pytest
 
 from bot.models import Trigger
+from bot.services.messages.tidying import TidyReason
 from bot.texts import history as history_texts
 from tests.world import faults
 from tests.world.messages import House, MakeHouse, archives
@@ -88,7 +89,7 @@ async def test_one_volume_that_must_stay_does_not_keep_the_others(make_house: Ma
     assert names[0] == "001", "the one that must stay"
     assert names.count("001") == 1 + names.count("002") == 1 + names.count("003")
     why = {d.delivery.backup_id: d.why for d in await house.upkeep.plan_tidy()}
-    assert why[1] == "Telegram does not delete it: undeletable"
+    assert why[1] == TidyReason.UNDELETABLE
 
 
 async def test_a_refusal_is_remembered_and_not_asked_for_again(make_house: MakeHouse) -> None:
@@ -103,8 +104,8 @@ async def test_a_refusal_is_remembered_and_not_asked_for_again(make_house: MakeH
     await house.upkeep.refresh()
     assert len(house.standin.calls_of("deleteMessage")) == asked
     why = {d.delivery.backup_id: d.why for d in await house.upkeep.plan_tidy()}
-    assert why[1] == "Telegram does not delete it: undeletable"
-    assert why[2] == "already deleted"
+    assert why[1] == TidyReason.UNDELETABLE
+    assert why[2] == TidyReason.ALREADY_DELETED
 
 
 async def test_a_message_that_a_person_deleted_is_no_error(make_house: MakeHouse) -> None:
@@ -144,7 +145,7 @@ async def test_after_two_days_off_nothing_is_tried_in_vain(make_house: MakeHouse
     await house.hours(*[house.users] * 1)
     assert house.standin.calls_of("deleteMessage") == []
     assert len(archives(house.ann)) == 3
-    assert {d.why for d in await house.upkeep.plan_tidy()} >= {"too old: Telegram deletes nothing after 48 hours"}
+    assert {d.why for d in await house.upkeep.plan_tidy()} >= {TidyReason.TOO_OLD}
 
 
 async def test_groups_are_tidied_too(make_house: MakeHouse) -> None:

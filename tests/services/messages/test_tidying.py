@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import Backup, Delivery, OutcomeCode, Recipient, Trigger
-from bot.services.messages.tidying import DELETABLE, TidyDecision, plan_tidy
+from bot.services.messages.tidying import DELETABLE, TidyDecision, TidyReason, plan_tidy
 from tests.services.messages.samples import ANN, BEN, backup, sent
 
 NOW = datetime(2026, 7, 13, 20, 0, tzinfo=UTC)
@@ -32,9 +32,9 @@ def test_old_hourly_messages_go_and_one_a_day_stays() -> None:
     decided = tidy(*(both(hourly(hours)) for hours in range(47)))
     kept = {1000 - id for id, decision in decided.items() if not decision.delete}
     assert kept == {0, 1, 2, 3, 4, 5, 21, 45}  # 21 and 45 hours ago it was 23:00
-    assert decided[1000].why == "the newest in this chat"
-    assert decided[979].why == "the last restore point of its day"
-    assert decided[990].why == "older than 6 hours"
+    assert decided[1000].why == TidyReason.NEWEST_THERE
+    assert decided[979].why == TidyReason.LAST_OF_DAY
+    assert decided[990].why == TidyReason.OLD
 
 
 def test_every_reason_to_keep_is_told() -> None:
@@ -43,26 +43,25 @@ def test_every_reason_to_keep_is_told() -> None:
     at = NOW - old
     newest = both(backup(90, NOW))
     cases = {
-        1: (backup(1, at, on_disk=False), "only in the chat"),
-        2: (backup(2, at, pinned=True), "pinned"),
-        3: (backup(3, at, trigger=Trigger.BUTTON), "somebody asked for it"),
-        4: (backup(4, at, other="a"), "the newest restore point of a database"),
+        1: (backup(1, at, on_disk=False), TidyReason.ONLY_THERE),
+        2: (backup(2, at, pinned=True), TidyReason.PINNED),
+        3: (backup(3, at, trigger=Trigger.BUTTON), TidyReason.ASKED_FOR),
+        4: (backup(4, at, other="a"), TidyReason.NEWEST_OF_DATABASE),
     }
     decided = tidy(
         newest, *(both(made) for made, _ in cases.values()), both(backup(5, at), undeletable=OutcomeCode.UNDELETABLE)
     )
     for id, (_, why) in cases.items():
         assert (decided[id].delete, decided[id].why) == (False, why)
-    assert decided[5].why == "Telegram does not delete it: undeletable"
-    assert tidy(newest, both(backup(6, at)), keep=None)[6].why == "nothing is tidied"
+    assert decided[5].why == TidyReason.UNDELETABLE
+    assert tidy(newest, both(backup(6, at)), keep=None)[6].why == TidyReason.NO_TIDYING
 
 
 def test_telegram_is_not_asked_for_what_it_refuses() -> None:
     """After 48 hours a message stays, whatever the limit says."""
     old = both(backup(1, NOW - DELETABLE))
-    assert tidy(both(backup(9, NOW)), both(backup(8, NOW - DELETABLE + timedelta(hours=1))), old)[1].why.startswith(
-        "too old"
-    )
+    younger = both(backup(8, NOW - DELETABLE + timedelta(hours=1)))
+    assert tidy(both(backup(9, NOW)), younger, old)[1].why is TidyReason.TOO_OLD
 
 
 def test_a_chats_own_last_of_the_day_stays() -> None:
@@ -74,7 +73,7 @@ def test_a_chats_own_last_of_the_day_stays() -> None:
     )  # fmt: skip
     of_yesterday = {d.delivery.recipient: d for d in decisions if d.delivery.backup_id == yesterday.id}
     assert of_yesterday[ANN].delete
-    assert of_yesterday[BEN].why == "the last of its day in this chat"
+    assert of_yesterday[BEN].why == TidyReason.LAST_OF_DAY_THERE
 
 
 def test_a_deletion_that_was_cut_off_is_finished() -> None:
@@ -131,7 +130,6 @@ def test_whatever_there_is_the_floors_hold(
             assert (gone.on_disk, gone.pinned) == (True, False)
             assert gone.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP)
             assert keep <= NOW - gone.started_at < DELETABLE
-        assert decision.why
     # What was tidied is told so the next time, and nothing more goes because of it.
     again = plan_tidy(left, all_backups, now=NOW, keep=keep)
     assert not any(d.delete for d in again)

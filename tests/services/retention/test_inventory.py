@@ -12,13 +12,13 @@ import pytest
 from bot.cli.restore_opening import open_for_restore
 from bot.config.settings import load_settings
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
-from bot.models import Backup, Cause, Reason, Trigger, because
+from bot.models import Backup, Cause, Reason, RetentionCode, Trigger, because
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
-from bot.services.retention.housekeeping import CLOCK_DOUBTED
 from bot.services.retention.inventory import record_fault
 from bot.texts import history as history_texts
+from bot.words.retention import retention_words
 from tests.world.catalogue import House
 
 HOUR = timedelta(hours=1)
@@ -63,7 +63,9 @@ async def test_a_lost_archive_does_not_let_the_last_good_one_go(house: House, sp
     newest = await house.back_up()
     assert house.archive(first).is_file()
     async with house.courier() as courier:
-        kept = {decision.backup.id: decision.why for decision in await courier.housekeeping.plan_prune()}
+        kept = {
+            decision.backup.id: retention_words(decision.why) for decision in await courier.housekeeping.plan_prune()
+        }
         assert kept[first.id] == "the last good backup of x.db"
         assert kept[newest.id] == "the newest good backup"
         assert kept.get(second.id, "damaged: counts as no backup") == "damaged: counts as no backup"
@@ -146,7 +148,7 @@ async def test_a_damaged_archive_goes_when_it_is_old_unless_it_is_all_there_is(h
     assert house.archive(first).is_file()
     assert not house.archive(second).exists()
     async with house.courier() as courier:
-        assert {d.backup.id: d.why for d in await courier.housekeeping.plan_prune()}[first.id] == (
+        assert {d.backup.id: retention_words(d.why) for d in await courier.housekeeping.plan_prune()}[first.id] == (
             "damaged, and yet the only archive of x.db"
         )
 
@@ -197,7 +199,9 @@ async def test_a_clock_that_leaps_ahead_deletes_nothing_for_a_day(house: House, 
     made += [await house.back_up() for _ in range(3)]
     assert all(house.archive(backup).is_file() for backup in made)
     async with house.courier() as courier:
-        assert CLOCK_DOUBTED in {decision.why for decision in await courier.housekeeping.plan_prune()}
+        assert RetentionCode.CLOCK_DOUBTED in {
+            decision.why.code for decision in await courier.housekeeping.plan_prune()
+        }
     house.now = right  # put right: retention goes on
     await house.back_up()
     assert len(list(house.store.glob("*.zip"))) < 6

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.models import Backup
+from bot.models import Backup, RetentionCode
 from bot.services.retention.plan import plan_prune
 from bot.services.retention.rules import KeepRules
+from bot.words.retention import retention_words
 from tests.world.retention import NOW, WEEK, dropped, histories, hourly, kept, made
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -27,7 +28,7 @@ def test_a_day_a_week_and_a_month_keep_their_newest() -> None:
     # NOW is Saturday, 1 March 2025, 13:00 in Berlin; the newest of a day is made at 19:00, save today's.
     months = [stay[number].backup.started_at.date().isoformat() for number in sorted(stay)][:2]
     assert months == ["2025-01-31", "2025-02-09"]
-    by_rule = {number: decision.why for number, decision in stay.items() if decision.by_rule}
+    by_rule = {number: retention_words(decision.why) for number, decision in stay.items() if decision.by_rule}
     assert sorted(by_rule.values()) == sorted(
         ["the newest of its day"] * 4
         + ["the newest of its day and month", "the newest of its day and week"]
@@ -36,7 +37,7 @@ def test_a_day_a_week_and_a_month_keep_their_newest() -> None:
     )
     # Nine kept by rules and the newest one, which is a floor, are the ten places.
     assert len(stay) == 10
-    assert stay[400].why == "the newest good backup"
+    assert stay[400].why.code == RetentionCode.NEWEST
 
 
 def test_rules_win_over_the_count_only_where_they_keep_more() -> None:
@@ -91,10 +92,10 @@ def test_a_rule_only_ever_adds_and_holds_its_periods(
     bare = plan_prune(history, now=NOW, max_age=max_age, max_count=count)
     stay = {decision.backup.id for decision in plan if decision.keep}
     for decision in bare:
-        if decision.keep and decision.why != "within the limits":
+        if decision.keep and decision.why.code != RetentionCode.WITHIN_LIMITS:
             assert decision.backup.id in stay
     for decision in plan:
-        if decision.why == "within the limits":  # a rule may take a place, and never gives one
+        if decision.why.code == RetentionCode.WITHIN_LIMITS:  # a rule may take a place, and never gives one
             assert any(other.backup.id == decision.backup.id and other.keep for other in bare)
     proven = [b for b in history if b.on_disk and b.proven and b.started_at <= NOW]
     for name, number in (("day", rules.daily), ("month", rules.monthly)):

@@ -43,13 +43,13 @@ def simulate(courier: Courier, runs: int, every: timedelta = HOUR, *, delivered:
         ids = range(first, first + runs)
         connection.executemany(
             "INSERT INTO backups (id, started_at, finished_at, trigger, requested_by, state, archive_name,"
-            " archive_bytes, archive_sha256) VALUES (?, ?, ?, 'schedule', 'the schedule', 'delivered', ?, 1000, ?)",
+            " archive_bytes, archive_sha256) VALUES (?, ?, ?, 'schedule', 'schedule', 'delivered', ?, 1000, ?)",
             ((i, text(at), text(at), f"database_backup_{at:%Y%m%d_%H%M%S}.zip", f"{i:064x}")
              for i, at in zip(ids, times, strict=True)),
         )  # fmt: skip
         connection.executemany(
             "INSERT INTO backed_up VALUES (?, 0, 'live.db', '/srv/live.db', ?, 1000, 500, 4096, 1, 'wal', 0, 0, '3.45',"
-            " ?, 'ok', 'full', '[]', 0, ?, '', '[]', NULL, NULL)",
+            " ?, 'ok', 'full', '[]', 0, ?, '', '[]', NULL, NULL, '')",
             ((i, f"{i:064x}", text(at), rows) for i, at in zip(ids, times, strict=True)),
         )
         if delivered:
