@@ -32,7 +32,7 @@ from bot.errors import (
 from bot.models import Recipient
 from bot.services.files.locks import ServiceLock
 from bot.services.finding.open_files import OpenFiles
-from bot.services.host import machine
+from bot.services.host import accounts, machine
 from bot.services.host.installation import Installation
 from bot.services.telegram.session import DatedSession
 from tests.world import faults
@@ -169,6 +169,24 @@ async def test_every_answer_can_be_an_option(desk: Desk) -> None:
     assert f"BOT_TOKEN_FILE={desk.folder.parent / 'token'}" in desk.env
     assert load_settings().seal
     assert desk.api.bot().first_name == "Shop"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its rights are another matter there")
+async def test_a_token_file_that_others_can_read_is_closed_to_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is used from its own place; one of somebody else is left alone, and warned of."""
+    answers = {"admins": ["11"], "databases": [live(desk)], "seal": False, "backup": False, "yes": True}
+    file = desk.token_file()
+    for mode, left in ((0o644, 0o600), (0o640, 0o640)):  # a group was let in by somebody who knew why
+        file.chmod(mode)
+        await desk.run(terminal=False, token_file=file, **answers)
+        assert file.stat().st_mode & 0o777 == left
+        assert ("can be read by its owner alone now" in desk.said) == (mode != left)
+    file.chmod(0o644)
+    monkeypatch.setattr(accounts, "me", lambda: "ann")
+    monkeypatch.setattr(accounts, "owner_of", lambda path: "ben" if path == file else "ann")
+    await desk.run(terminal=False, token_file=file, **answers)
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert f"its owner should run chmod 600 {file}" in desk.warned
 
 
 @pytest.mark.parametrize(

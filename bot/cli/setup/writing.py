@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import sys
 import tempfile
 from datetime import datetime
 from functools import partial
@@ -91,10 +93,27 @@ async def write_draft(draft: Draft, answers: SetupAnswers, ask: Asker) -> Settin
             f"{draft.env_file} can't be written: {error.strerror or error}.",
             hint="Run setup in a folder that you may write, or name another file with --env-file.",
         ) from error
+    _close_token_file(draft)
     if target in files:
         beside = f"; what it was is kept as {kept.name}" if kept else ""
         output.tell(f"✓ {draft.env_file} is written, for you alone to read{beside}.")
     return settings
+
+
+def _close_token_file(draft: Draft) -> None:
+    """Let nobody else read a token file that was named; where it is not ours to close, say so."""
+    path = Path(draft.values.get("BOT_TOKEN_FILE") or draft.env_file)
+    if path in draft.files or sys.platform == "win32" or not path.stat().st_mode & stat.S_IRWXO:
+        return
+    try:
+        if accounts.owner_of(path) not in (accounts.me(), draft.owner):
+            raise PermissionError
+        path.chmod(0o600)
+        hand_over(path, owner=draft.owner)
+    except OSError:
+        output.warn(f"{path}, which holds the token, can be read by others: its owner should run chmod 600 {path}")
+    else:
+        output.tell(f"✓ {path} can be read by its owner alone now, since it holds the token.")
 
 
 def hand_over(path: Path, *, owner: str) -> None:
