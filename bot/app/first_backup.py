@@ -45,10 +45,9 @@ class FirstBackup:
 
         courier, settings = self.courier, self.courier.settings
         status = await courier.manager.status()
-        load = (await courier.timetable.effect_of(status.schedule)).load
-        html = protected(
-            status, load, settings.timezone, kept=(settings.max_backup_count, settings.max_backup_age_days)
-        )
+        effect = await courier.timetable.effect_of(status.schedule)
+        load, kept = effect.load, (settings.max_backup_count, settings.max_backup_age_days)
+        html = protected(status, load, settings.timezone, kept=kept, reach=effect.reach)
         buttons = (
             card_buttons(rarer=load is not None and load.is_much, invited=any(one.invited for one in status.recipients))
             if settings.receive

@@ -91,7 +91,7 @@ async def read_report(catalogue: Catalogue, settings: Settings, status: Status, 
 
 def _missed(status: Status) -> Iterator[str]:
     if status.week.missed:
-        yield f"{count(status.week.missed, 'planned run')} of the last 7 days did not take place."
+        yield f"{count(status.week.missed, 'planned run')} missed in the last 7 days."
 
 
 def _unserved(status: Status) -> Iterator[str]:

@@ -21,8 +21,8 @@ from bot.models import (
     Verdict,
 )
 from bot.services.catalogue.newest import is_ahead
-from bot.texts.backups import asked_by, state_words, who
-from bot.texts.markup import one_line, plain, plain_names
+from bot.texts.backups import asked_by, contents, state_words, trouble_of, who
+from bot.texts.markup import joined, one_line, plain, plain_names
 from bot.texts.measures import count, human_size
 from bot.words.causes import in_full
 from bot.words.checks import unchecked_words
@@ -58,14 +58,14 @@ def _state(backup: Backup) -> Styled:
     """Return the state in a word for people: what is amiss with one that is not whole."""
     word = str(backup.state)
     if backup.state is BackupState.PARTIAL:
-        word = "incomplete" if backup.skipped else "undelivered"
+        word = "incomplete" if backup.skipped else "partly sent"
     return Styled(_STATE_STYLE[backup.state], word)
 
 
 def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Remarks, owed: Remarks) -> None:
     """Print one row per backup; under its archive what is particular about it, who lacks it, and why it is kept."""
     if not backups:
-        say("No backups yet. `sqlite-courier backup` makes one.")
+        say("There are no backups here. `sqlite-courier backup` makes one.")
         return
     now = utc_now()
 
@@ -178,9 +178,7 @@ def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names, most
         from bot.texts.restore_points import drill_lines  # noqa: PLC0415 - it knows other screens, and only this asks it
 
         say(plain(drill_lines(details.drills[:1], timezone)[0]))
-    for delivery in details.deliveries:
-        when = f", {date_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
-        _print_delivery(delivery, names, when)
+    _print_deliveries(details.deliveries, names, timezone)
     say(_times(timezone))
 
 
@@ -220,7 +218,7 @@ def _print_skipped(backup: Backup) -> None:
 
 _MARKS = {DeliveryState.SENT: "✓", DeliveryState.PARKED: "✗", DeliveryState.NOT_DUE: "-"}
 _DELIVERY_WORDS = {
-    DeliveryState.PENDING: "not delivered yet",
+    DeliveryState.PENDING: "not sent yet",
     DeliveryState.SENDING: "not delivered yet",
     DeliveryState.SENT: "delivered",
     DeliveryState.PARKED: "not delivered",
@@ -228,11 +226,16 @@ _DELIVERY_WORDS = {
 }
 
 
-def _print_delivery(delivery: Delivery, names: Names, when: str = "") -> None:
-    mark = "-" if delivery.told_only else _MARKS.get(delivery.state, "…")
-    state = "told" if delivery.told_only else _DELIVERY_WORDS.get(delivery.state, str(delivery.state))
-    reason = f": {reason_words(delivery.reason)}" if delivery.reason else ""
-    tell(f"{mark} {called(delivery.recipient, names)}: {state}{when}{reason}")
+def _print_deliveries(deliveries: Sequence[Delivery], names: Names, timezone: ZoneInfo | None = None) -> None:
+    """Print who has a backup, with a `timezone` since when, and why others have not; what is the same in one line."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for one in deliveries:
+        mark = "-" if one.told_only else _MARKS.get(one.state, "…")
+        state = "told" if one.told_only else _DELIVERY_WORDS.get(one.state, str(one.state))
+        when = f" {date_time(one.sent_at, timezone)}" if one.sent_at and timezone else ""
+        alike.setdefault((mark, reason_words(one.reason) or f"{state}{when}"), []).append(called(one.recipient, names))
+    for (mark, said), people in alike.items():
+        tell(f"{mark} {plain(trouble_of(joined(people), said))}")
 
 
 def called(recipient: Recipient, names: Names) -> str:
@@ -244,8 +247,7 @@ def print_run(result: RunResult, names: Names, *, left_to_service: bool) -> None
     """Print what a run came to; `names` are those of the recipients."""
     backup = result.backup
     tell(
-        f"✓ Backup {backup.id} is proven: {count(len(backup.databases), 'database')}, "
-        f"{human_size(backup.source_bytes)} → {human_size(backup.archive_bytes)}"
+        f"✓ Backup {backup.id} is made and checked: {contents(backup)}"
         + (f", sealed for {backup.sealed}" if backup.sealed else "")
     )
     say(f"  {backup.archive_name}")
@@ -253,7 +255,6 @@ def print_run(result: RunResult, names: Names, *, left_to_service: bool) -> None
     _print_remarks(backup)
     owed = sum(not delivery.state.settled for delivery in result.deliveries)
     if left_to_service and owed:
-        say(f"… {owed} of {len(result.deliveries)} left to the running service, which delivers.")
+        say(f"… The running service sends it to {count(owed, 'recipient')}.")
         return
-    for delivery in result.deliveries:
-        _print_delivery(delivery, names)
+    _print_deliveries(result.deliveries, names)

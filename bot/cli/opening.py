@@ -15,7 +15,7 @@ from bot.services.status.inventory import Inventory
 @asynccontextmanager
 async def opened(settings: Settings, *, reading: bool = False, say: bool = True) -> AsyncIterator[Inventory]:
     """Open the inventory for one command; with `say`, what a restore that was cut off has left is printed first."""
-    if reading and not settings.backup_dir.is_dir():
+    if reading and not settings.backup_dir.is_dir() and "BACKUP_DIR" in settings.given.texts:
         output.warn(f"There is no folder {settings.backup_dir} (BACKUP_DIR).")
     async with open_inventory(settings, reading=reading) as inventory:
         if say:

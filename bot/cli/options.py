@@ -39,7 +39,8 @@ def read_settings(
     log_dir = settings.log_dir if not reading or can_write(settings.log_dir) else None
     writer.setup_journal(log_dir, settings.log_level, console=console)
     if not need_databases and not env_file.exists() and "BACKUP_DIR" not in settings.given.texts:
-        output.warn(
-            f"There is no {env_file.name} in {env_file.absolute().parent}: BACKUP_DIR is {settings.backup_dir}."
-        )
+        there = f"There is no {env_file.name} in {env_file.absolute().parent}"
+        output.warn(f"{there}: go to the folder that has it, or name it with --env-file.")
+        absent = "" if settings.backup_dir.is_dir() else ", which is not there"
+        output.warn(f"BACKUP_DIR is {settings.backup_dir}{absent}.")
     return settings

@@ -132,7 +132,8 @@ def databases_screen(status: Status, page: int, timezone: ZoneInfo) -> Screen:
         [button(texts.database_label(one, status), OfDatabase(key=database_key(one.name), page=page))] for one in shown
     ]
     pages = turn_pages(page, lambda number: Databases(page=number), more=more)
-    run = (texts.all_too_old(status) and not status.is_paused) or is_out_of_space(status)
+    old = texts.all_too_old(status) and not status.is_paused
+    run = old or is_out_of_space(status) or status.none_left
     mend = [button(BACK_UP, Run(), ButtonStyle.PRIMARY)] if run else []
     return Screen(texts.databases(status, timezone), keyboard(mend, *rows, pages, TO_MENU))
 

@@ -75,7 +75,7 @@ def backup(details: BackupDetails, page: int, lacking: Sequence[str] = ()) -> In
     delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
     return keyboard(
         mend,
-        [button("📤 Send it to me again", does(BackupAct.SEND), None if mend else ButtonStyle.PRIMARY)],
+        [button("📤 Send it to me", does(BackupAct.SEND), None if mend else ButtonStyle.PRIMARY)],
         restore,
         [pin, note] if here.pinned else [pin, note, delete],
         copies,

@@ -253,7 +253,7 @@ def _buttons(found: UploadView) -> InlineKeyboardMarkup:
         restore,
         copy_button(COPY_SHA256, digest),
         list_again if found.listing is not None and found.phase not in MOVING else None,
-        _forget("✖️ Drop it", found.id),
+        _forget("✖️ Cancel", found.id),
     )
 
 

@@ -48,11 +48,12 @@ def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     elif alarm.fact("code") == "no-space":
         what, mend = (
             "Not enough disk space.",
-            "Free some space, or keep fewer backups (MAX_BACKUP_COUNT), then try again.",
+            "Free some space on the disk of BACKUP_DIR, or keep fewer backups (MAX_BACKUP_COUNT), then try again.",
         )
     else:
         what = _cause(alarm) or failure_words(alarm.fact("code"))
-        mend = _STORE if alarm.fact("code") in (ArchiveError.code, CatalogueError.code) else "Try again."
+        stored = alarm.fact("code") in (ArchiveError.code, CatalogueError.code)
+        mend = "Try again." if not stored else "Mend that, then try again." if "BACKUP_DIR" in what else _STORE
     return AlarmWords(
         title="Backup failed",
         what=f"{what} Older backups are untouched.",
@@ -166,7 +167,7 @@ def _stale(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     planned = in_words(schedule) or schedule
     since = [datetime.fromisoformat(alarm.fact(name)) for name in ("off from", "off to") if alarm.fact(name)]
     if by:
-        what = f"{actor_words(by)} has paused the scheduled backups{f' ({planned})' if planned else ''}."
+        what = f"{actor_words(by)} has paused the backups{f' planned {planned}' if planned else ''}."
     elif len(since) > 1:
         what = "The program was not running from {} to {}.".format(*(moment(at, now, timezone) for at in since))
     else:
@@ -239,12 +240,9 @@ def _disk(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     fewer = kept > enough - free  # else no setting of the courier's gives it room
     return AlarmWords(
         title=f"Disk nearly full: {human_size(free)} left" if alarm.fact("folder") else "Disk nearly full",
-        what=f"The next backups may find no room at {alarm.fact('folder')}."
-        if alarm.fact("folder")
-        else "There is little room left.",
-        mend=f"Make room until {human_size(enough)} are free"
-        + (", or keep fewer backups (MAX_BACKUP_COUNT): they take" if fewer else "; backups take only")
-        + f" {human_size(kept)}."
+        what="The next backups may find no room.",
+        mend=f"Make room at {alarm.fact('folder')} until {human_size(enough)} are free"
+        + (f", or keep fewer backups (MAX_BACKUP_COUNT): they take about {human_size(kept)}." if fewer else ".")
         if alarm.fact("folder")
         else "Free some space.",
         over="The disk has room again",

@@ -26,7 +26,7 @@ from bot.models import (
     Verdict,
 )
 from bot.texts.losses import loss_line, shrinking
-from bot.texts.markup import FittedList, by_name, name, names, sentence, text
+from bot.texts.markup import FittedList, by_name, joined, name, names, sentence, text
 from bot.texts.measures import count, duration, human_size
 from bot.texts.skips import full_disk, skip_words
 from bot.words.actors import actor_words
@@ -68,10 +68,13 @@ def backup_icon(backup: Backup) -> str:
 
 def contents(backup: Backup) -> str:
     """Return `5 databases, 3.2 MB (780 KB packed)`, or `4 of 5 databases, …` of one that is incomplete."""
-    held = count(len(backup.databases), "database")
-    if backup.skipped:
-        held = f"{len(backup.databases)} of {len(backup.databases) + len(backup.skipped)} databases"
-    return f"{held}, {human_size(backup.source_bytes)} ({human_size(backup.archive_bytes)} packed)"
+    return f"{held_of(backup)}, {human_size(backup.source_bytes)} ({human_size(backup.archive_bytes)} packed)"
+
+
+def held_of(backup: Backup) -> str:
+    """Return `5 databases`, or `4 of 5 databases` of a backup that is incomplete."""
+    held = len(backup.databases)
+    return f"{held} of {held + len(backup.skipped)} databases" if backup.skipped else count(held, "database")
 
 
 def checked_contents(backup: Backup) -> str:
@@ -187,10 +190,11 @@ def delivered_to(deliveries: Sequence[Delivery], names: Mapping[Recipient, str] 
     pointed = sum(delivery.told_only for delivery in due)
     sent, rest = sum(delivery.received for delivery in due), f", {pointed} told only where it lies" if pointed else ""
     received = [delivery.recipient for delivery in due if delivery.received]
-    if names and sent > 0 and len(due) <= _NAMED and not spared and not pointed:
-        missing = [who(delivery.recipient, names) for delivery in due if not delivery.received]
-        without = f", not to {' and '.join(missing)}" if missing else ""
-        return f"delivered to {' and '.join(who(one, names) for one in received)}{without}"
+    if names and 0 < len(due) <= _NAMED and not spared and not pointed:
+        missing = joined([who(delivery.recipient, names) for delivery in due if not delivery.received])
+        if not received:
+            return f"not delivered to {missing} yet"
+        return f"delivered to {joined([who(one, names) for one in received])}" + (f", not to {missing}" * bool(missing))
     if spared:
         if not due:
             return "not sent: nobody wanted it, or nothing has changed"
@@ -202,30 +206,46 @@ def delivered_to(deliveries: Sequence[Delivery], names: Mapping[Recipient, str] 
 
 def not_delivered_to(deliveries: Sequence[Delivery], names: Mapping[Recipient, str] | None = None) -> str:
     """Return `not delivered to Ben` of those who are still owed a backup; empty where nobody is."""
-    owed = [delivery.recipient for delivery in deliveries if not delivery.state.settled]
+    owed = [delivery for delivery in deliveries if not delivery.state.settled]
     if not owed:
         return ""
-    return f"not delivered to {who(owed[0], names)}" + (f" and {len(owed) - 1} more" if owed[1:] else "")
+    if not any(one.reason or one.attempts for one in owed) and len(owed) == len(deliveries):
+        return "not sent yet"
+    if len(owed) == len(deliveries) > 1:
+        return "not delivered yet"
+    return f"not delivered to {joined([who(one.recipient, names) for one in owed], 2)}"
 
 
 def state_words(backup: Backup, deliveries: Sequence[Delivery], names: Mapping[Recipient, str] | None = None) -> str:
     """Return in a word or two how a backup stands: its databases first, then who does not have it."""
     if backup.state is BackupState.PARTIAL and not backup.skipped:
         return not_delivered_to(deliveries, names) or STATE_WORDS[BackupState.DELIVERED]
+    if backup.state is BackupState.STORED:
+        return not_delivered_to(deliveries, names) or STATE_WORDS[BackupState.STORED]
     return STATE_WORDS[backup.state]
 
 
 def owed_lines(
     deliveries: Sequence[Delivery], now: datetime, names: Mapping[Recipient, str] | None = None, most: int = 10
 ) -> FittedList:
-    """List who does not have a backup yet, and why."""
-    owed = [d for d in deliveries if not d.state.settled]
-    return FittedList(tuple(delivery_line(delivery, now, names) for delivery in owed), most)
+    """List who does not have a backup yet, and why; those who wait for the same reason in one line."""
+    alike: dict[object, list[Delivery]] = {}
+    for one in deliveries:
+        if not one.state.settled:
+            waits = one.state is DeliveryState.PENDING and one.reason
+            alike.setdefault((one.reason, one.next_try_at) if waits else one.recipient, []).append(one)
+    lines = (
+        delivery_line(some[0], now, names, joined([sentence(who(one.recipient, names)) for one in some]))
+        for some in alike.values()
+    )
+    return FittedList(tuple(lines), most)
 
 
-def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
-    """Return one row of the ledger: to whom, and what became of it."""
-    person, reason = who(delivery.recipient, names), reason_words(delivery.reason)
+def delivery_line(
+    delivery: Delivery, now: datetime, names: Mapping[Recipient, str] | None = None, whom: str = ""
+) -> str:
+    """Return one row of the ledger: to whom, and what became of it; `whom` names several of the same."""
+    person, reason = whom or who(delivery.recipient, names), reason_words(delivery.reason)
     match delivery.state:
         case DeliveryState.SENT:
             gone = any(volume.deleted_at for volume in delivery.volumes)

@@ -14,13 +14,13 @@ from bot.texts.losses import loss_line, losses_of, shrinking_of
 from bot.texts.markup import FittedList, compose, name, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, rows_in
 from bot.texts.skips import cause_of, full_disk, skip_words
-from bot.texts.verdict import CONDITION_ICONS, OF_DATABASES, headline, stale_line
+from bot.texts.verdict import CONDITION_ICONS, OF_DATABASES, headline, mend_line, stale_line
 from bot.words.causes import in_full
 
 _FEW = 6
 """Up to so many good databases are named on Backup Status; more are a number."""
 
-_TAKEN_OUT = "no longer in the settings; backups stay"
+_TAKEN_OUT = "no longer in the settings; backups stay where they are"
 
 _OTHER_ICONS = {DatabaseStanding.NEW: "▫️", DatabaseStanding.RETIRED: "➖"}
 
@@ -96,7 +96,7 @@ def _named(alike: Sequence[DatabaseStatus], status: Status | None = None) -> str
     if len(alike) == 1:
         return f"<code>{name(alike[0].name)}</code>"
     if status is not None and not alike[0].retired and len(alike) == sum(not one.retired for one in status.databases):
-        return f"All {len(alike)} databases"
+        return f"All {len(alike)} databases" if len(alike) > 2 else "Both databases"
     return f"{count(len(alike), 'database')} ({text(plain_names([one.name for one in alike], 2), 100)})"
 
 
@@ -124,6 +124,8 @@ def databases(status: Status, timezone: ZoneInfo) -> str:
         state = f"{mark} {sentence(said)}"
     full = {one.skipped for one in here} == {SkipReason.NO_SPACE}
     mend = f"💡 {skip_words(SkipReason.NO_SPACE).mend}" if full else stale_line(status) if old is not None else None
+    if mend is None and _is_elsewhere(status):
+        mend = mend_line(status, timezone)
     press = "Last backup of each; press one to see more."
     head = headline(status, timezone) if status.is_paused or _is_elsewhere(status) else None
     return compose("🗄 <b>Databases</b>", head, state, mend, press if status.latest_proven is not None else None)
@@ -152,7 +154,8 @@ def backed_up(status: Status) -> tuple[str, str]:
     if here and not held:
         older = " now; older backups are there" if {*places} == {worst} and any(one.last for one in here) else ""
         return mark, ("none" if len(here) > 1 else "not") + f" backed up{older}"
-    number = f"{held} of {len(here)} " if held < len(here) else f"all {held} " if held > 1 else ""
+    whole = "both " if held == 2 else f"all {held} " if held > 1 else ""
+    number = f"{held} of {len(here)} " if held < len(here) else whole
     said = f"{number}backed up and checked"
     lost = shrinking_of(status.alarms, some)
     tails = {
@@ -165,12 +168,14 @@ def backed_up(status: Status) -> tuple[str, str]:
 def database_label(database: DatabaseStatus, status: Status) -> str:
     """Return the button of one database, as plain text."""
     last = age(database.last.started_at, status.now) if database.last is not None else _none(status)
+    old = f"backup {last.removesuffix(' ago')} old" if last.endswith(" ago") else last
     mark, cause = icon(database, status), why(database, status)
     if standing(database, status) in (DatabaseStanding.TROUBLE, DatabaseStanding.SHRUNKEN):
         cause = cause.removeprefix("the file is ").removeprefix("has ")
-        return f"{mark} {shortened(database.name, 30)} · {shortened(cause, 30)} · {last}"
+        said = f"{shortened(cause, 30)} · " if database.skipped is not SkipReason.NO_SPACE else ""
+        return f"{mark} {shortened(database.name, 30)} · {said}{old}"
     if database.retired:
-        return f"{mark} {shortened(database.name, 30)} · no longer backed up"
+        return f"{mark} {shortened(database.name, 30)} · no longer in the settings"
     size = f"{human_size(database.bytes)} · " if database.bytes is not None else ""
     return f"{mark} {shortened(database.name, 30)} · {size}{last}"
 

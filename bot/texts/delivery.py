@@ -106,4 +106,4 @@ def _restore_hint(volume: Volume, *, sealed: bool) -> str:
         return f"To restore by hand: {join}; {opened}" if volume.total > 1 else f"To restore by hand: {opened}"
     if volume.total == 1:
         return "To restore by hand: unzip it, then read backup_info.txt"
-    return f"To restore by hand: {join} (or open .001 with 7-Zip); then see backup_info.txt"
+    return f"To restore by hand: {join} (or open .001 with 7-Zip); then unzip it and read backup_info.txt"

@@ -24,7 +24,7 @@ def digest(digest: Digest, status: Status | None, timezone: ZoneInfo, missed: in
     """
     troubled = sum(_is_trouble(run, digest.databases) for run in digest.runs)
     amiss = [f"{troubled} with trouble"] if troubled else []
-    amiss += [f"{missed} did not take place"] if missed else []
+    amiss += [f"{missed} missed"] if missed else []
     return compose(
         f"📰 <b>Backups of {day_name(digest.day)}</b>",
         None if status is None else verdict(status, timezone),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from zoneinfo import ZoneInfo
 
 from bot.clock import clock_time, date_time, zone_name
@@ -12,9 +12,8 @@ from bot.services.status.verdict import (
     SOON_FULL,
     DatabaseStanding,
     backup_condition,
-    delivery_condition,
-    is_out_of_space,
     measured_concerns,
+    out_of_reach,
     standing,
 )
 from bot.texts.backups import names_of, trouble_of, who
@@ -25,11 +24,14 @@ from bot.texts.markup import FittedList, by_name, compose, sentence, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.schedule_words import in_words
-from bot.texts.status import alarms_line, cut_off_lines
-from bot.texts.verdict import CONDITION_ICONS, headline, mend_line
+from bot.texts.status import alarms_line, cut_off_lines, doubts
+from bot.texts.verdict import CONDITION_ICONS, headline, mend_line, without_telegram
 from bot.words.causes import in_full
 from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
+
+_MONTHS = 60
+"""Days from which on an estimate is one of months."""
 
 
 def health(health: Health, timezone: ZoneInfo) -> str:
@@ -50,7 +52,7 @@ def health(health: Health, timezone: ZoneInfo) -> str:
         _restore(health),
         _disk(health),
         _telegram(health),
-        _recipients(health.recipients, invited),
+        _recipients(health, invited),
         FittedList(tuple(_recipient_line(one, called, invited) for one in lost), 10),
         much(health.load),
         cut_off_lines(status),
@@ -78,7 +80,7 @@ def _scheduler(health: Health, timezone: ZoneInfo) -> str:
         said = in_words(status.schedule) or f"<code>{text(status.schedule, 60)}</code>"
         if status.missed:
             mark = CONDITION_ICONS[backup_condition(status)]
-            return f"{mark} Schedule: {said}, {count(status.missed, 'run')} did not happen{planned}"
+            return f"{mark} Schedule: {said}, {count(status.missed, 'planned run')} missed{planned}"
         return f"✅ Schedule: {said}{planned}"
     if status.is_paused and status.paused is not None:
         return f"⏸ Schedule: paused by {by_name(status.paused.set_by)}{planned}"
@@ -103,13 +105,9 @@ def _last_good(health: Health) -> str:
         if latest is not None and not latest.proven
         else "the last one "
     )
-    old = ", too old" if status.stale else ""
-    incomplete = latest is not None and latest.proven and bool(latest.skipped)
-    # What it lacks is told of the databases below; it is good for what it holds.
-    partly = incomplete or bool(proven.shrunken) or delivery_condition(status) is not Condition.GOOD
-    mark = "⚠️" if partly and not status.stale else CONDITION_ICONS[backup_condition(status)]
-    partial = ", incomplete" if incomplete else ""
-    return f"{mark} Backups: {trouble}{age(proven.started_at, status.now)}{old}{partial}"
+    amiss = ["too old"] if status.stale else doubts(status)
+    mark = CONDITION_ICONS[backup_condition(status)] if status.stale or not amiss else "⚠️"
+    return f"{mark} Backups: {', '.join((f'{trouble}{age(proven.started_at, status.now)}', *amiss))}"
 
 
 def _databases(status: Status) -> str | None:
@@ -152,31 +150,34 @@ def _disk(health: Health) -> str:
     free = f"{human_size(health.disk_free)} free of {human_size(health.disk_total)}"
     days = health.days_until_full
     if any(alarm.kind == AlarmKind.DISK for alarm in health.status.alarms):
-        tight = "not enough" if is_out_of_space(health.status) else "nearly full"
-        return f"{CONDITION_ICONS[Condition.WRONG]} Disk: {free}, {tight} · {archives}"
+        return f"{CONDITION_ICONS[Condition.WRONG]} Disk: {free} · {archives}"
     if days is None:
         return f"✅ Disk: {free} · {archives}"
-    left = "less than a day" if days < 1 else f"about {count(int(days), 'day')}" if days < 365 else "over a year"
+    many = count(int(days), "day") if days < _MONTHS else f"{round(days / 30)} months"
+    left = "less than a day" if days < 1 else f"about {many}" if days < 365 else "over a year"
     mark = "⚠️" if days < SOON_FULL else "✅"
     return f"{mark} Disk: {free}, full in {left} · {archives}"
 
 
 def _telegram(health: Health) -> str:
     if health.telegram_trouble:
-        said = text(health.telegram_trouble, 250)
-        return f"❌ {said}" if said.startswith("Telegram") else f"❌ Telegram: {said}"
+        said = "not reachable" if out_of_reach(health.status) else without_telegram(health.telegram_trouble)
+        return f"{CONDITION_ICONS[Condition.WRONG]} Telegram: {text(said, 250)}"
     if health.round_trip is None:
         return "⚠️ Telegram: could not be measured"
     trip = f"{health.round_trip * 1000:.0f} ms" if health.round_trip < 1 else duration(health.round_trip)
     return f"{'⚠️' if health.round_trip > SLOW else '✅'} Telegram: answers in {trip}"
 
 
-def _recipients(recipients: Sequence[Reachability], invited: Collection[Recipient]) -> str:
+def _recipients(health: Health, invited: Collection[Recipient]) -> str:
+    recipients = [one for one in health.recipients if not (health.telegram_trouble and one.recipient.is_chat)]
+    if not recipients and health.recipients:
+        return "▫️ Recipients: not known now"
     reached = sum(not one.trouble for one in recipients)
     if reached == len(recipients):
         return f"✅ Recipients: {'both' if reached == 2 else f'all {reached}' if reached > 2 else reached} reachable"
     lost = [one for one in recipients if one.trouble and one.recipient not in invited]
-    return f"{'⚠️' if lost else '⏳'} Recipients: {reached} of {len(recipients)} reachable"
+    return f"{'⚠️' if lost else '⏳'} Recipients: {f'{reached} of {len(recipients)}' if reached else 'none'} reachable"
 
 
 def _recipient_line(one: Reachability, called: Mapping[Recipient, str], invited: Collection[Recipient]) -> str:

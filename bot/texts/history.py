@@ -21,6 +21,7 @@ from bot.texts.backups import (
     delivered_to,
     delivery_line,
     failed_words,
+    held_of,
     in_some_chat,
     skipped_lines,
     state_words,
@@ -57,7 +58,7 @@ def history(page: BackupPage, timezone: ZoneInfo) -> str:
 
 def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule: bool = False) -> str:
     """Return the button of one backup, as plain text."""
-    held = f"{count(len(backup.databases), 'database')}, {human_size(backup.archive_bytes)} packed"
+    held = f"{held_of(backup)}, {human_size(backup.archive_bytes)} packed"
     what = held if backup.proven else STATE_WORDS[backup.state]
     what = "not opened" if backup.unopened else what
     marks = "".join(_marks(backup, by_rule=by_rule))
@@ -174,11 +175,11 @@ def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str
     if details.backup.gone:
         return "🚫 <b>The archive is gone from the server's disk</b>, and nobody here has deleted it."
     if not details.backup.on_disk and details.backup.same_as is not None:
-        return f"🗄 Nothing to keep: backup {details.backup.same_as} holds the same."
+        return f"💽 Nothing to keep: backup {details.backup.same_as} holds the same."
     if not details.backup.on_disk and not in_some_chat(details.deliveries):
-        return "🗄 No longer on the server's disk, and tidied away from the chats."
+        return "💽 No longer on the server's disk, and tidied away from the chats."
     if not details.backup.on_disk:
-        return "🗄 No longer on the server's disk; what was delivered stays in the chats."
+        return "💽 No longer on the server's disk; what was delivered stays in the chats."
     until = details.backup.keep_until
     if until is not None and details.backup.kept_for_now(now) and not details.backup.pinned:
         return f"🛟 Kept until {local_day(until, timezone)}. 📌 Pin keeps it for good."
@@ -187,8 +188,8 @@ def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str
 
 def _kept(why: str) -> str:
     if not why:
-        return "🗄 On the server's disk."
-    return f"🗄 Kept: {'it is ' if why.startswith(('the ', 'a ')) else ''}{text(why, 250)}"
+        return "💽 On the server's disk."
+    return f"💽 Kept: {'it is ' if why.startswith(('the ', 'a ')) else ''}{text(why, 250)}"
 
 
 def confirm_delete(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:

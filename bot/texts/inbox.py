@@ -197,7 +197,7 @@ def _ready(upload: UploadView, found: UploadContents, now: datetime, timezone: Z
         headline,
         f"{_called(upload)} · {human_size(found.bytes)}{volumes}",
         _made(found, timezone) if found.backup is None else None,
-        f"🖥 From <code>{name(found.host)}</code>" if found.host else None,
+        f"🖥 Made on <code>{name(found.host)}</code>" if found.host else None,
         _identity(found, now, timezone),
         "",
         FittedList(tuple(_database(one) for one in found.databases), 15),

@@ -62,7 +62,7 @@ def backups_of(lost: Sequence[tuple[object, datetime]], now: datetime, timezone:
 
 def _place(lost: LostArchive) -> str:
     if lost.in_telegram or any(one.is_chat for one in lost.holders):
-        return "🗄 Still in the chat"
+        return "💬 Still in the chat"
     if lost.holders:
-        return f"🗄 Still at {name(lost.holders[0].address, 60)}"
-    return "🗄 The same, byte for byte, as another one on the disk" if lost.twin else "🚨 Lost"
+        return f"☁️ Still at {name(lost.holders[0].address, 60)}"
+    return "💽 The same, byte for byte, as another one on the disk" if lost.twin else "🚨 Lost"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.errors import CourierError
@@ -52,9 +52,14 @@ def names(values: Collection[str], most: int, longest: int = 30) -> str:
 
 def plain_names(values: Collection[str], most: int, longest: int = 30) -> str:
     """Return the same as plain text; a single one more is named as well."""
-    most = len(values) if len(values) == most + 1 else most
-    more = f" and {len(values) - most} more" if len(values) > most else ""
-    return ", ".join(shortened(each, longest) for each in list(values)[:most]) + more
+    return joined([shortened(each, longest) for each in values], most)
+
+
+def joined(values: Sequence[str], most: int | None = None) -> str:
+    """Return values as people list them: `Ann and Ben`, `Ann, Ben and Cid`, `Ann, Ben and 3 more`."""
+    if most is not None and len(values) > most + 1:
+        values = [*values[:most], f"{len(values) - most} more"]
+    return " and ".join(filter(None, (", ".join(values[:-1]), *values[-1:])))
 
 
 def one_line(value: str) -> str:

@@ -81,18 +81,14 @@ def local_moments(record: str, now: datetime, timezone: ZoneInfo) -> str:
 
 
 def next_run(planned: datetime, now: datetime, timezone: ZoneInfo) -> str:
-    """Return when the next backup comes: `in 23 min, at 15:00`."""
-    seconds = (planned - now).total_seconds()
+    """Return when the next backup comes, true as long as the message stands: `at 15:00`, `tomorrow at 03:00`."""
     local, today, at = planned.astimezone(timezone), now.astimezone(timezone), clock_time(planned, timezone)
     days = (local.date() - today.date()).days
+    if planned <= now:
+        return f"due now, at {at}"
     if days <= 0:
-        when = f"at {at}"
-    elif days == 1:
-        when = f"tomorrow at {at}"
-    else:
-        when = f"on {local.day} {MONTHS[local.month - 1]} at {at}"
-    wait = "due now" if seconds <= 0 else f"in {duration(max(1.0, round(seconds)) if seconds < _MINUTE else seconds)}"
-    return f"{wait.replace('.0 s', ' s')}, {when}"
+        return f"at {at}"
+    return f"tomorrow at {at}" if days == 1 else f"on {local.day} {MONTHS[local.month - 1]} at {at}"
 
 
 def rows_in(rows: Sequence[tuple[str, int]]) -> str:

@@ -130,7 +130,7 @@ def databases(preferences: MyMessages) -> str:
         else "No database is known yet.",
         "",
         _folded(
-            "The file always holds all databases; what you read is about the ticked ones. Alarms about the others go to"
+            "The archive always holds all databases; messages are about the ticked ones. Alarms about the others go to"
             " the other admins, or to you where nobody else gets them."
         ),
     )

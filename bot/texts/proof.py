@@ -22,10 +22,10 @@ def check_verdict(backup: Backup, timezone: ZoneInfo) -> str:
     if not checked:
         return f"🔎 {what}, {read_back}"
     minutes = dict.fromkeys(date_time(at, timezone) for at in sorted(checked))
-    since = f"of {next(iter(minutes))}{' or later' if len(minutes) > 1 else ''}"
+    since = f"{next(iter(minutes))}{' or later' if len(minutes) > 1 else ''}"
     if len(checked) == len(backup.databases):
-        return f"🔎 Unchanged since the {what.lower()} {since}, {read_back}"
-    return f"🔎 {what} ({len(checked)} of {len(backup.databases)} unchanged since that {since}), {read_back}"
+        return f"🔎 Unchanged since the {what.lower()} of {since}, {read_back}"
+    return f"🔎 {what} ({len(checked)} of {len(backup.databases)} unchanged since {since}), {read_back}"
 
 
 def seal_line(backup: Backup) -> str | None:
@@ -34,5 +34,6 @@ def seal_line(backup: Backup) -> str | None:
         return None
     if backup.sealed == BY_PASSPHRASE:
         return "🔒 Sealed (encrypted): opens only with its passphrase"
-    key = UNKNOWN if backup.sealed == UNKNOWN else f"the key <code>{text(backup.sealed, 120)}</code>"
+    known = f"the key file (its fingerprint: <code>{text(backup.sealed, 120)}</code>)"
+    key = UNKNOWN if backup.sealed == UNKNOWN else known
     return f"🔒 Sealed (encrypted): opens only with {key}"

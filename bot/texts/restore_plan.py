@@ -113,10 +113,14 @@ def _is_about(lost: Reason, table: str) -> bool:
     return ("table", table) in lost.facts
 
 
-def lost_line(lost: Reason, verb: str) -> str:
-    """Return what is lost as a line, of which an undo brings back each row; `verb` is "will be" or "are"."""
+def lost_line(lost: Reason, verb: str, of: str = "") -> str:
+    """Return what is lost as a line, of which an undo brings back each row; `verb` is "will be" or "are".
+
+    `of` names the database, where it could be another.
+    """
     one = verb == "are" and is_one_thing(lost)
-    return f"🔴 <b>{sentence(text(loss_words(lost), 250))}</b> {'is' if one else verb} gone"
+    said = text(loss_words(lost), 250)
+    return f"🔴 {of}<b>{said if of else sentence(said)}</b> {'is' if one else verb} gone"
 
 
 def method(change: DatabaseChange) -> str:
@@ -265,13 +269,14 @@ def _way_back(plan: RestorePlan) -> str:
 
 def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo) -> str:
     """Return the second question."""
-    lost = [lost for change in plan.changes for lost in change.lost]
+    several = sum(bool(change.lost) for change in plan.changes) > 1
+    lost = [(f"{name(change.name)}: " if several else "", one) for change in plan.changes for one in change.lost]
     return compose(
         f"⚠️ <b>{_ASKED[plan.act]} now?</b>",
         f"{count(len(plan.changes), 'database')} from {source_text(plan.source, timezone)}:",
         FittedList(tuple(f"• <b>{name(change.name)}</b>{_sizes(change)}" for change in plan.changes), 20),
         "",
-        listing([lost_line(one, "will be") for one in lost], 10),
+        listing([lost_line(one, "will be", of) for of, one in lost], 10),
         _way_back(plan),
         _until(valid_until, timezone),
     )

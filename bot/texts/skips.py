@@ -20,15 +20,15 @@ class SkipWords:
     mend: str
 
 
-_RESTORE = "Restore it from its last good backup: you see first what that changes."
-RESTORE_ALL = "Restore them from their last good backups: you see first what that changes."
+_RESTORE = "Restore it: you see first what that changes."
+RESTORE_ALL = "Restore them: you see first what that changes."
 _GONE = "Put it back, restore it, or say that it was removed on purpose: its backups stay."
 _PERMISSIONS = "Run the courier as the same user as its program, or let it read the file and write to its folder."
 _UNKNOWN = SkipWords("not readable", "It could not be copied.", "Try again; the log file says what happened.")
 
 SKIPS = {
     SkipReason.MISSING: SkipWords("missing", "The file is missing.", _GONE),
-    SkipReason.GONE: SkipWords("missing", "The file was there before and is missing now.", _GONE),
+    SkipReason.GONE: SkipWords("missing", "The file is missing.", _GONE),
     SkipReason.OWN_FOLDER: SkipWords(
         "left out", "It lies in the courier's own folder and is no database to back up.", "Take it out of DATABASES."
     ),
@@ -76,7 +76,9 @@ SKIPS = {
         "Try again. Whatever writes it should write another file and rename that.",
     ),
     SkipReason.NO_SPACE: SkipWords(
-        "without room", "There was not enough disk space for a copy of it.", "Free some space, then make a backup."
+        "without room",
+        "There was not enough disk space for a copy of it.",
+        "Free some space on the disk of BACKUP_DIR, then back up again.",
     ),
     SkipReason.FAILED: _UNKNOWN,
 }

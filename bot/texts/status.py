@@ -8,11 +8,19 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import clock_time, zone_name
 from bot.models import Alarm, AlarmKind, BackupState, Condition, Override, Recipient, Status
-from bot.services.status.verdict import ConcernKind, backup_condition, concerns_of, delivery_condition, is_out_of_space
+from bot.services.status.verdict import (
+    ConcernKind,
+    backup_condition,
+    concerns_of,
+    delivery_condition,
+    is_out_of_space,
+    waits_for_telegram,
+)
 from bot.texts.alarm_words import words_of
 from bot.texts.alarms import open_alarms
-from bot.texts.backups import delivered_to, names_of, owed_lines, trouble_of, unchanged_line, who
+from bot.texts.backups import delivered_to, held_of, names_of, owed_lines, trouble_of, unchanged_line, who
 from bot.texts.databases import summary
+from bot.texts.losses import shrinking
 from bot.texts.lost import lost_lines
 from bot.texts.markup import FittedList, by_name, compose, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, next_run
@@ -46,13 +54,13 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         "",
         summary(status) if status.databases else "DATABASES names no file yet.",
         "",
-        _rates(status) if status.week.total else None,
+        _rates(status) if status.week.total and not status.none_left else None,
         f"<i>As of {clock_time(now, timezone)} ({zone_name(timezone)})</i>",
     )
 
 
 def _is_headed_by_a_mend(status: Status) -> bool:
-    kinds = (ConcernKind.FAILED, ConcernKind.STALE, ConcernKind.DISK, ConcernKind.LOST)
+    kinds = (ConcernKind.FAILED, ConcernKind.STALE, ConcernKind.DISK, ConcernKind.LOST, ConcernKind.TELEGRAM)
     return any(concern.kind in kinds for concern in concerns_of(status)[:1])
 
 
@@ -115,8 +123,12 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
     parts.extend(("🔒 Sealed (encrypted)" if proven.sealed else None, unchanged_line(proven)))
     where = "it lies in the chat" if status.in_telegram else delivered_to(status.latest_deliveries, names)
     parts.append(f"📬 {sentence(where)}")
-    parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
-    parts.append(unreached_lines(status, but={delivery.recipient for delivery in status.latest_deliveries}))
+    # What waits for Telegram is what all is headed with.
+    others = [one for one in status.latest_deliveries if not waits_for_telegram(one)]
+    parts.append(owed_lines(others, now, names, most=6))
+    parts.append(
+        unreached_lines(status, but={one.recipient for one in status.latest_deliveries if not one.state.settled})
+    )
     return tuple(parts)
 
 
@@ -141,15 +153,26 @@ def last_good_line(status: Status, timezone: ZoneInfo) -> str:
     proven, now = status.latest_proven, status.now
     if proven is None:
         return "🚨 No good backup is left." if status.none_left else "💾 No good backup yet."
-    words = "Last good backup" if status.latest is not None and not status.latest.proven else "Last backup"
-    when = age(proven.started_at, now)
+    newer = status.latest is not None and status.latest.id != proven.id
+    words = "Last good backup" if newer else "Last backup"
     if status.stale:
-        return f"{CONDITION_ICONS[backup_condition(status)]} {words} {when}: {_why_none(status, timezone)}"
-    whole, size = len(proven.databases), human_size(proven.archive_bytes)
-    held = f"{whole} of {whole + len(proven.skipped)} databases" if proven.skipped else count(whole, "database")
-    sound = not (proven.skipped or proven.shrunken) and delivery_condition(status) is Condition.GOOD
-    icon = "✅" if sound else "⚠️"
-    return f"{icon} {words} {when}, {moment(proven.started_at, now, timezone)}: {held}, {size} packed"
+        mark, when = CONDITION_ICONS[backup_condition(status)], age(proven.started_at, now)
+        return f"{mark} {words} {when}: {_why_none(status, timezone)}"
+    icon = "⚠️" if doubts(status) else "✅"
+    held = f"{held_of(proven)}, {human_size(proven.archive_bytes)} packed"
+    return f"{icon} {words} {moment(proven.started_at, now, timezone)}: {held}"
+
+
+def doubts(status: Status) -> list[str]:
+    """Return in a few words each what is amiss with the newest good backup; [] where nothing is."""
+    proven = status.latest_proven
+    if proven is None:
+        return []
+    found = ["incomplete"] if proven.skipped else []
+    found += [f"a database has {shrinking(proven.shrunken)}"] if proven.shrunken else []
+    lost = [one for one in status.lost if one.backup_id == proven.id]
+    found += [f"{'gone from' if one.gone else 'damaged on'} the disk" for one in lost]
+    return found + (["not delivered to all"] if delivery_condition(status) is not Condition.GOOD else [])
 
 
 def _why_none(status: Status, timezone: ZoneInfo) -> str:
@@ -158,7 +181,7 @@ def _why_none(status: Status, timezone: ZoneInfo) -> str:
         began, ended = (moment(at, status.now, timezone) for at in status.off)
         return f"the program was not running from {began} to {ended}"
     failed = status.latest is not None and not status.latest.proven
-    return f"{count(status.missed, 'planned run')} did not happen" if status.missed and not failed else "too old"
+    return f"{count(status.missed, 'planned run')} missed" if status.missed and not failed else "too old"
 
 
 def forget_words(names: Sequence[str]) -> str:
@@ -168,10 +191,9 @@ def forget_words(names: Sequence[str]) -> str:
 
 def _rates(status: Status) -> str:
     day, week = status.day, status.week
-    icon = "" if day.ok == day.total and week.ok == week.total else "⚠️ "
     of_week = f"{week.ok} of {week.total} in 7 days"
-    missed = "" if status.missed or not week.missed else f"; {count(week.missed, 'run')} did not take place"
-    return f"{icon}Complete backups: {f'{day.ok} of {day.total} in 24 h, ' if day != week else ''}{of_week}{missed}"
+    missed = "" if status.missed or not week.missed else f"; {week.missed} missed"
+    return f"Complete backups: {f'{day.ok} of {day.total} in 24 h, ' if day != week else ''}{of_week}{missed}"
 
 
 def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:

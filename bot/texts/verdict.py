@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import MONTHS, clock_time
 from bot.models import AlarmKind, Condition, Status
-from bot.services.status.verdict import Concern, ConcernKind, concerns_of
+from bot.services.status.verdict import Concern, ConcernKind, concerns_of, out_of_reach
 from bot.texts.alarm_words import words_of
 from bot.texts.losses import shrinking_of
 from bot.texts.lost import lost_mend, lost_words
 from bot.texts.markup import by_name, names, sentence, signed, text
 from bot.texts.measures import count
 from bot.texts.skips import cause_of
+from bot.words.outcomes import reason_words
 
 CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "🚨"}
 """How something stands now, on every screen. A ❌ is for what came to nothing (a run, a restore, a check of the
@@ -64,6 +65,8 @@ def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
     worst = next(iter(concerns_of(status)), None)
     if worst is not None and worst.kind is ConcernKind.STALE:
         return stale_line(status)
+    if worst is not None and worst.kind is ConcernKind.TELEGRAM and (why := out_of_reach(status)):
+        return f"💡 {text(sentence(without_telegram(reason_words(why))), 300)}. Then what is owed is sent by itself."
     if worst is not None and worst.kind is ConcernKind.LOST:
         gone = sum(one.gone for one in status.lost)
         return f"💡 {lost_mend(gone, len(status.lost) - gone, none_left=status.none_left)}"
@@ -73,6 +76,11 @@ def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
     alarm = next((alarm for alarm in status.alarms if alarm.key == key), None)
     mend = words_of(alarm, status.now, timezone).mend if alarm is not None else ""
     return f"💡 {text(mend, 300)}" if mend else None
+
+
+def without_telegram(said: str) -> str:
+    """Return why Telegram can't be reached, below a line that says that it can't."""
+    return said.removeprefix(f"{_PLAIN[ConcernKind.TELEGRAM]}: ").rstrip(".")
 
 
 def stale_line(status: Status) -> str | None:

@@ -87,7 +87,7 @@ def test_a_backup_without_a_database_is_stored_and_ends_with_6(shell: Shell) -> 
     assert done.returncode == 6
     assert "but without 1 database: one.db." in done.stderr
     assert "damaged" in done.stderr
-    assert "1 database" in done.stdout
+    assert "1 of 2 databases" in done.stdout
     (shell.folder / "live" / "one.db").unlink()
     done = shell("backup", "--no-deliver", "--json")
     assert done.returncode == 6

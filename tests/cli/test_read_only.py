@@ -83,7 +83,7 @@ def test_a_command_that_reads_creates_nothing(tmp_path: Path) -> None:
         done = shell(*command)
         assert done.returncode == (1 if command == ["status"] else 0), (command, done.stderr)
         assert f"There is no .env in {tmp_path}" in done.stderr
-        assert "There is no folder" in done.stderr
+        assert "which is not there" in done.stderr
         assert list(tmp_path.iterdir()) == []
     assert f"There is no .env in {tmp_path}" in shell.refused(2, "config")
     assert list(tmp_path.iterdir()) == []

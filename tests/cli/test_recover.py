@@ -82,7 +82,7 @@ async def test_the_env_and_the_catalogue_are_set_up_when_asked(
     (machine.folder / "backups" / name).unlink()
     status = await asyncio.to_thread(shell, "status")
     assert "1 archive is gone from the disk" not in status.stdout  # the service is not running here, which is worse
-    assert "🗄 Still in the chat, to be restored from there: backup 1" in status.stdout
+    assert "💬 Still in the chat: backup 1" in status.stdout
     assert "No good backup" not in status.stdout
     again = await machine.recover("--admin", "11", code=17)
     assert "shop.db exists already in recovered" in again.err

@@ -69,7 +69,7 @@ async def test_every_action_is_on_record_and_shown(standin: StandIn, idle: Setti
         history = await opened(ann, "Database Backup", "History")
         older = await pressed(ann, history.button_texts[1], history)
         assert "Note" in " ".join(older.button_texts)
-        await (await ann.press("Send it to me again", message=older)).answered()
+        await (await ann.press("Send it to me", message=older)).answered()
         older = await pressed(ann, "Pin", older)
         older = await pressed(ann, "Unpin", older)
         sure = await pressed(ann, "Delete", older)

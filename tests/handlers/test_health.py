@@ -15,13 +15,13 @@ async def test_a_slow_check_says_so_at_once_and_then_shows_itself(office: Office
     office.manager.measured.set()
     shown = (await office.ann.wait_for(lambda seen: "As of" in seen.text)).text
     for words in (
-        "✅ Schedule: every hour, next in 23 min",
+        "✅ Schedule: every hour, next at 15:00",
         "⚠️ Backups: the last one 37 min ago",
-        "✅ Disk: 12 GB free of 40 GB, full in about 180 days · 50 backups, 38 MB",
+        "✅ Disk: 12 GB free of 40 GB, full in about 6 months · 50 backups, 38 MB",
         "✅ Telegram: answers in 120 ms",
         "⚠️ Recipients: 1 of 2 reachable",
         "🚫 User 77 must open the bot and press Start",
-        "✅ Databases: all 2 backed up and checked",
+        "✅ Databases: both backed up and checked",
         "⚠️ Not delivered to user 77",
     ):
         assert words in shown

@@ -86,7 +86,7 @@ async def test_one_backup_is_shown_in_full_and_leads_back_to_its_page(years: Off
 async def test_send_it_to_me_again_sends_to_the_chat_of_the_press(years: Office) -> None:
     """The manager is asked for this chat; the press is answered at once."""
     await open_number_two(years)
-    press = await years.ann.press("📤 Send it to me again")
+    press = await years.ann.press("📤 Send it to me")
     assert (await press.answered()).text == "On its way to this chat."
     await years.heard_everything()
     assert years.manager.acts == ["send 2 to 11"]
@@ -96,7 +96,7 @@ async def test_a_backup_that_could_not_be_sent_again_is_not_called_sent(years: O
     """When Telegram does not take it, the chat is told so and why."""
     years.manager.sends_as = DeliveryState.PENDING
     await open_number_two(years)
-    await years.ann.press("📤 Send it to me again")
+    await years.ann.press("📤 Send it to me")
     shown = await years.ann.wait_for(lambda seen: "Not sent yet" in seen.text)
     assert "Telegram asks to wait 30 s." in shown.text
 

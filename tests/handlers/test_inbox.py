@@ -29,13 +29,13 @@ async def test_an_archive_is_received_checked_and_described(inbox: House) -> Non
     assert "also on the server's disk" in ready.text
     assert "shop.db · " in ready.text
     assert "3,001 rows in 2 tables" in ready.text
-    assert "From " in ready.text
-    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "✖️ Drop it"]
+    assert "🖥 Made on " in ready.text
+    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "✖️ Cancel"]
     assert inbox.ann.copy("SHA-256") == backup.archive_sha256
     folders = [room for room in inbox.left() if room.is_dir()]
     assert folders
     assert all(room.stat().st_mode & 0o777 == 0o700 for room in folders)
-    await inbox.press("Drop it", ready)
+    await inbox.press("✖️ Cancel", ready)
     await inbox.shows("Dropped")
     assert inbox.left() == []
 
@@ -140,12 +140,12 @@ async def test_the_forwarded_catalogue_lists_restore_points_to_fetch(inbox: Hous
     await inbox.press("2 databases", listed)
     ready = await inbox.shows("A backup, intact", f"Backup {backup.id} (")
     assert ready.id == listed.id
-    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "‹ Restore points", "✖️ Drop it"]
+    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "‹ Restore points", "✖️ Cancel"]
     await inbox.press("Restore points", ready)
     again = await inbox.shows("Catalogue: 1 restore point", since=ready.revision)
     await inbox.press("2 databases", again)
     ready = await inbox.shows("A backup, intact", since=again.revision)
-    await inbox.press("Drop it", ready)
+    await inbox.press("✖️ Cancel", ready)
     await inbox.shows("Dropped")
 
 
@@ -179,7 +179,7 @@ async def test_a_database_file_is_checked_and_restored(inbox: House, tmp_path: P
     sent = make_database(tmp_path / "users.db", 12)
     await inbox.ann.send_document(sent)
     ready = await inbox.shows("A database file", "users.db · ", "13 rows in 2 tables")
-    assert "It came alone: nothing proves" in ready.text
+    assert "It is in no archive: nothing proves" in ready.text
     assert "users.db is in WAL mode, and its users.db-wal is not here" in ready.text
     assert "It does not say when it was made" in ready.text
     plan = await pressed(inbox.ann, "Restore…", ready, "database file users.db", within=15)
@@ -293,7 +293,7 @@ async def test_a_sealed_archive_is_told_how_to_open(inbox: House, tmp_path: Path
     await inbox.ann.send_document(sealed)
     said = await inbox.shows("sealed (encrypted with age)", "age -d -i KEY")
     assert inbox.api.calls_of("getFile") == []
-    await inbox.press("Drop it", said)
+    await inbox.press("✖️ Cancel", said)
     await inbox.ann.send_document(sealed, name="renamed.zip")
     await inbox.shows("This can't be used", "renamed.zip")
 
@@ -329,7 +329,7 @@ async def test_a_large_file_that_the_catalogue_knows_is_had_another_way(inbox: H
     said = await inbox.shows("Too large", f"backup {backup.id}", "on the server's disk")
     restore = next(button for row in said.buttons for button in row if "Restore backup" in button.text)
     assert restore.callback_data == f"bk:restore:{backup.id}:0:{backup.mark}"
-    await inbox.press("Drop it", said)
+    await inbox.press("✖️ Cancel", said)
     inbox.archive(backup).unlink()
     await inbox.service.courier.catalogue.backups.mark_deleted(backup.id)
     await inbox.ann.send_document(copy)
@@ -382,7 +382,7 @@ async def test_a_restart_in_between_is_told(inbox: House) -> None:
     assert stopped.id == waiting.id
     assert inbox.left() == []
     await inbox.start()
-    press = await inbox.ann.press("Drop it", message=waiting, stale=True)
+    press = await inbox.ann.press("✖️ Cancel", message=waiting, stale=True)
     assert "no longer here" in (await press.answered()).text
     await inbox.ann.send_document(two)
     await inbox.shows("I have 2", ".zip.001", "started again meanwhile")

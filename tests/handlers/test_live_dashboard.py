@@ -34,7 +34,7 @@ async def test_a_manual_backup_from_the_press_to_the_result(ann: Person) -> None
     assert archive.document.name in details.text
     pinned = await pressed(ann, "Pin", details)
     assert "pinned" in pinned.text
-    await (await ann.press("Send it to me again", message=pinned)).answered()
+    await (await ann.press("Send it to me", message=pinned)).answered()
     again = await ann.wait_for(lambda m: m.document is not None and m.id > archive.id)
     assert again.document.unique_id == archive.document.unique_id
 

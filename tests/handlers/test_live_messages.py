@@ -92,7 +92,7 @@ async def test_databases_are_ticked_and_the_last_one_stays(desk: Desk) -> None:
     """The screen says what a choice means for a file that holds all of them."""
     await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by=Actor.SCHEDULE)
     screen = await desk.open("My databases")
-    assert "The file always holds all databases" in screen.text
+    assert "The archive always holds all databases" in screen.text
     screen = await desk.press("☑️ shop.db", screen)
     assert (await desk.choice()).databases == frozenset({"users.db"})
     screen = await desk.press("☑️ users.db", screen)

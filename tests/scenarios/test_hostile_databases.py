@@ -55,8 +55,8 @@ async def test_what_never_ends_is_forgotten_and_stopped(standin: StandIn, ann: P
 
     await ann.send_document(archive)
     await is_checking(process.pid)
-    reading = await ann.wait_for(lambda m: "✖️ Drop it" in m.button_texts, since=0)
-    await (await ann.press("Drop it", message=reading)).answered(within=20)
+    reading = await ann.wait_for(lambda m: "✖️ Cancel" in m.button_texts, since=0)
+    await (await ann.press("✖️ Cancel", message=reading)).answered(within=20)
     await seen(lambda: not examiners(process.pid))
 
     folder = tmp_path / "good"
@@ -77,10 +77,10 @@ async def test_what_asks_for_all_memory_is_read_without_giving_any(expression: s
     async with open_house(tmp_path) as house:
         await house.ann.send_document(bomb(tmp_path / "evil", "a constraint", expression))
         ready = await house.shows("✅ app.db", "100 rows")
-        await house.press("Drop it", ready)
+        await house.press("✖️ Cancel", ready)
         await house.ann.send_document(bomb(tmp_path / "worse", "an index", expression))
         ready = await house.shows("could not be checked", "values of more than 1 MB")
-        await house.press("Drop it", ready)
+        await house.press("✖️ Cancel", ready)
 
 
 async def test_a_hostile_source_goes_out_with_its_warning_and_keeps_nobody(

@@ -43,7 +43,7 @@ async def test_killed_in_the_middle_nothing_stays_and_the_admin_is_told(
     assert [path.name for path in left.rglob("*.001")] == [one.name]
 
     process = await serving(tmp_path, standin)
-    press = await ann.press("Drop it", message=waiting)
+    press = await ann.press("✖️ Cancel", message=waiting)
     assert "no longer here" in (await press.answered(within=20)).text
     await ann.send_document(two)
     told = await ann.wait_for(lambda m: "Volumes are missing" in m.text, within=20)

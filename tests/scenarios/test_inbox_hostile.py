@@ -68,7 +68,7 @@ async def test_each_hostile_archive_gets_its_sentence(inbox: House, tmp_path: Pa
         await inbox.ann.send_document(build(make))
         refused = await inbox.shows("This can't be used", says, since=None)
         assert "Nothing was restored" in refused.text
-        assert refused.button_texts == ["✖️ Drop it"]
+        assert refused.button_texts == ["✖️ Cancel"]
     for _, says in HOSTILE:
         assert inbox.said(says), says
     shutil.rmtree(make)
@@ -82,7 +82,7 @@ async def test_what_never_was_an_archive_asks_for_the_rest_of_it(inbox: House, t
     """A text called .zip, and an archive without its end, may be volumes: so it says, and what else they may be."""
     await inbox.ann.send_document(is_text(tmp_path))
     text = await inbox.shows("does not begin as an archive", "or something else")
-    await inbox.press("Drop it", text)
+    await inbox.press("✖️ Cancel", text)
     await inbox.ann.send_document(cut_short(tmp_path))
     await inbox.shows("only the beginning of an archive", "download it again")
 
@@ -109,7 +109,7 @@ async def test_names_from_outside_are_shown_harmlessly(inbox: House, tmp_path: P
         await inbox.ann.send_document(archive, name=name)
         shown: Message = await inbox.shows("A backup, intact", since=None)
         assert "\u202e" not in shown.text
-        await inbox.press("Drop it", shown)
+        await inbox.press("✖️ Cancel", shown)
     assert not (tmp_path / "etc").exists()
 
 

@@ -90,7 +90,7 @@ async def test_the_button_of_what_is_gone_is_answered(inbox: House, forgotten: b
     await inbox.ann.send_document(inbox.archive(backup))
     ready = await inbox.shows("A backup, intact")
     if forgotten:
-        await inbox.press("Drop it", ready)
+        await inbox.press("✖️ Cancel", ready)
         await inbox.shows("Dropped")
     else:
         await inbox.restart()

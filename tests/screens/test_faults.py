@@ -96,7 +96,7 @@ FAULTS = {
     ),
     23: (
         gone("a library's words", "*offline/*", hidden=("Cannot connect", "Client", "ssl")),
-        gone("no cause", "offline/health", "❌ Telegram can't be reached: no internet, or PROXY is needed"),
+        gone("no cause", "offline/health", "💡 No internet, or PROXY is needed."),
     ),
     24: (gone("a menu with one button and no word", "one/admin", "✅ Running, all is well", "✅ Last backup"),),
     25: (
@@ -141,7 +141,7 @@ FAULTS = {
             hidden=("(?s)MB needed.*MB needed", "/work", "/tmp", r"\d bytes"),
         ),
     ),
-    36: (gone("a run before its time", "paused/health", "next in 45 min, at 22:03", hidden=("22:00", "23:00")),),
+    36: (gone("a run before its time", "paused/health", "next at 22:03", hidden=("22:00", "23:00")),),
     37: (gone("a loud first backup", "first_backup/card", "👋 User 12 must open the bot", hidden=("🚨", "⚠️")),),
     38: (
         gone("databases of another life", "another_life/*", hidden=("❌", "🚨", "⚠️")),
@@ -162,7 +162,7 @@ FAULTS = {
     ),
     40: (
         gone("a forecast after minutes", "filling/after_an_hour", hidden=("full in",)),
-        gone("", "filling/after_a_day", "full in about 198 days"),
+        gone("", "filling/after_a_day", "full in about 7 months"),
     ),
     41: (
         gone("losses of an undo", "restore/undo", hidden=("🔴", "Lost", "lost")),

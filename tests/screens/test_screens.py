@@ -198,11 +198,11 @@ async def test_paused(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
 
 
 async def test_stale(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
-    """No backup has come for five hours."""
+    """No backup has come for five hours and a half: the runs of five hours are missed."""
     async with gallery(monkeypatch) as place:
         drawn = golden("stale", place)
         await place.back_up()
-        await place.later(5 * 60)
+        await place.later(5 * 60 + 30)
         await place.alarmed("stale")
         await keep_common(drawn, place)
         drawn.finish()
@@ -394,7 +394,7 @@ async def test_sent_to_the_bot(monkeypatch: pytest.MonkeyPatch, golden: Draw) ->
     """An archive and a database file that an admin sends, and what can be restored from the archive."""
     async with gallery(monkeypatch, FIVE[:2]) as place:
         drawn = golden("sent", place)
-        drawn.hidden[f"From {socket.gethostname()}"] = "From server"
+        drawn.hidden[f"Made on {socket.gethostname()}"] = "Made on server"
         made = await place.back_up()
         await place.ann.send_document(place.settings.backup_dir / made.archive_name)
         ready = await place.ann.wait_for(lambda m: "A backup, intact" in m.text, within=15)

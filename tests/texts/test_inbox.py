@@ -93,7 +93,7 @@ def test_contents_tell_what_when_where_and_what_is_not_in_it() -> None:
     said = plain(texts.upload(seen(UploadPhase.READY, contents=shown), NOW, ZONE))
     for words in (
         "in 3 volumes",
-        "From server",
+        "Made on server",
         "Backup 7 (",
         "✅ users.db",
         "12,480 rows in 3 tables",

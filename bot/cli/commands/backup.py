@@ -16,7 +16,7 @@ from bot.cli.backup_output import Names, called, print_run
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config.settings import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
-from bot.models import DeliveryState, Progress, RunResult
+from bot.models import DeliveryState, Progress, RunResult, SkipReason
 from bot.services.files.locks import ServiceLock
 from bot.texts.backups import names_of
 from bot.texts.markup import plain_names
@@ -70,14 +70,16 @@ def _not_whole(result: RunResult, names: Names, *, delivers: bool) -> CourierErr
     skipped = result.backup.skipped
     if skipped:
         faults.append(
-            f"The backup is stored and proven, but without {count(len(skipped), 'database')}: "
-            f"{', '.join(record.name for record in skipped)}."
+            f"The backup is made and checked, but without {count(len(skipped), 'database')}: "
+            f"{plain_names([record.name for record in skipped], 6)}."
         )
-        hints.append("Mend what is said above of each, then back up again; `sqlite-courier show latest` repeats it.")
+        missing = {record.reason for record in skipped} <= {SkipReason.MISSING, SkipReason.GONE}
+        mend = "Put back what is missing, or take it out of DATABASES" if missing else "Mend what is said above"
+        hints.append(f"{mend}, then back up again.")
     owed = [d for d in result.deliveries if d.state not in (DeliveryState.SENT, DeliveryState.NOT_DUE)]
     if delivers and owed:
         faults.append(
-            "The backup is stored and proven, but not delivered to "
+            "The backup is made and checked, but not delivered to "
             f"{plain_names([called(one.recipient, names) for one in owed], 6)} yet."
         )
         hints.append("The service (`sqlite-courier run`) or the next backup tries again.")

@@ -77,7 +77,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Set existing files in the folder aside; replace where use can't be ruled out."),
+        typer.Option("--force", help="Set existing files in the folder aside; replace even what a program may use."),
     ] = False,
     identity: Identity = None,
     env_file: EnvFile = DEFAULT_ENV,

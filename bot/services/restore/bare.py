@@ -47,7 +47,7 @@ def wrapped(file: Path, folder: Path, *, check: Callable[[], None]) -> Path:
 def warnings_of(file: Path) -> tuple[str, ...]:
     """Say what nobody can know of a database that came by itself. Blocking."""
     name = file.name
-    unproven = "It came alone: nothing proves that it is what was backed up."
+    unproven = "It is in no archive: nothing proves that it is a backup."
     with file.open("rb") as opened:
         wal = opened.read(_WAL_AT.stop)[_WAL_AT] == _WAL
     if not wal:

@@ -8,12 +8,16 @@ from enum import IntEnum, StrEnum
 
 from bot.errors import NoSpaceError
 from bot.models import (
+    NO_REASON,
     AlarmKind,
     BackupState,
     Condition,
     DatabaseStatus,
+    Delivery,
     DeliveryState,
     Health,
+    OutcomeCode,
+    Reason,
     SkipReason,
     Status,
     Verdict,
@@ -21,6 +25,11 @@ from bot.models import (
 
 SOON_FULL = 7
 """Days until the disk is full from which on somebody should look at it."""
+
+OUT_OF_REACH = frozenset({
+    OutcomeCode.NO_INTERNET, OutcomeCode.NO_SERVER, OutcomeCode.PROXY, OutcomeCode.CERTIFICATE, OutcomeCode.UNREACHABLE,
+})  # fmt: skip
+"""Why nothing can be sent to any chat; it is told once, and not of each."""
 
 SLOW = 2.0
 """Seconds for a round trip to Telegram from which on it is called slow."""
@@ -90,7 +99,8 @@ def measured_concerns(health: Health) -> tuple[Concern, ...]:
     kinds = ConcernKind
     found = list(concerns_of(health.status))
     if health.telegram_trouble:
-        found.append(Concern(kind=kinds.TELEGRAM, condition=Condition.WRONG))
+        told = out_of_reach(health.status)
+        found += [] if told else [Concern(kind=kinds.TELEGRAM, condition=Condition.WRONG)]
     elif health.round_trip is None or health.round_trip > SLOW:
         found.append(Concern(kind=kinds.TELEGRAM, condition=Condition.LOOK))
     if health.days_until_full is not None and health.days_until_full < SOON_FULL:
@@ -123,6 +133,17 @@ def backup_condition(status: Status) -> Condition:
 def delivery_condition(status: Status) -> Condition:
     """Judge who has the newest good backup."""
     return max((Condition.GOOD, *(concern.condition for concern in _delivery(status))))
+
+
+def out_of_reach(status: Status) -> Reason:
+    """Return why Telegram could not be reached when the newest good backup was to be sent; none where it could."""
+    return next((one.reason for one in status.latest_deliveries if waits_for_telegram(one)), NO_REASON)
+
+
+def waits_for_telegram(delivery: Delivery) -> bool:
+    """Tell whether a delivery is tried again as soon as Telegram can be reached."""
+    waits = delivery.state is DeliveryState.PENDING and delivery.recipient.is_chat
+    return waits and delivery.reason.code in OUT_OF_REACH
 
 
 def is_out_of_space(status: Status) -> bool:
@@ -244,11 +265,13 @@ def _delivery(status: Status) -> list[Concern]:
     """Who does not have the newest good backup, or can't be reached; who waits for a first try is no trouble."""
     waits = (DeliveryState.PENDING, DeliveryState.PARKED)
     invited = {one.recipient for one in status.recipients if one.invited}
-    owed = [one.recipient for one in status.latest_deliveries if one.state in waits and one.reason]
+    found = [Concern(kind=ConcernKind.TELEGRAM, condition=Condition.WRONG)] if out_of_reach(status) else []
+    others = [one for one in status.latest_deliveries if not waits_for_telegram(one)]
+    owed = [one.recipient for one in others if one.state in waits and one.reason]
     known = {one.recipient: one.name for one in status.recipients}
     parked = [one.recipient for one in status.recipients if one.parked_reason]
     names = tuple(known.get(one) or one.called for one in dict.fromkeys((*owed, *parked)) if one not in invited)
-    return [Concern(kind=ConcernKind.DELIVERY, condition=Condition.LOOK, names=names)] if names else []
+    return [*found, Concern(kind=ConcernKind.DELIVERY, condition=Condition.LOOK, names=names)] if names else found
 
 
 def _restore(status: Status) -> list[Concern]:

@@ -181,7 +181,7 @@ async def test_runs_that_did_not_take_place_are_told() -> None:
 
     words = KeptTexts(status=nothing, days=days, timezone=ZoneInfo("Europe/Berlin"), left=nothing)
     day = Digest(day=NOON.date(), runs=(backup(1, NOON, a="a"),), received=frozenset(), is_over=True)
-    assert "1 run, ❗️ <b>6 did not take place</b>" in await words.digest(day)
+    assert "1 run, ❗️ <b>6 missed</b>" in await words.digest(day)
     assert asked == [day_bounds(NOON.date(), ZoneInfo("Europe/Berlin"))[0]]
     failed = replace(day.runs[0], archive_sha256="", state=BackupState.FAILED)
-    assert "<b>1 with trouble, 6 did not take place</b>" in await words.digest(replace(day, runs=(failed,)))
+    assert "<b>1 with trouble, 6 missed</b>" in await words.digest(replace(day, runs=(failed,)))

@@ -454,4 +454,4 @@ async def test_a_database_by_itself_is_an_archive_of_one(tmp_path: Path, room: P
     assert found.source == Reason(SourceCode.DATABASE_FILE, (("file", "incoming-0000.db"),))
     assert (database.name, database.record, found.manifest) == (file.name, None, None)
     assert database.snapshot.file.read_bytes() == file.read_bytes()
-    assert found.warnings == ("It came alone: nothing proves that it is what was backed up.",)
+    assert found.warnings == ("It is in no archive: nothing proves that it is a backup.",)

@@ -62,10 +62,10 @@ async def test_what_is_gone_is_told_by_who_has_it(house: House) -> None:
         )
         assert lost_lines(status, BERLIN).lines == (
             "🚨 Lost: backup 2 (today 16:00)",
-            "🗄 Still in the chat: backup 1 (today 15:00)",
+            "💬 Still in the chat: backup 1 (today 15:00)",
         )
         await received(courier, second, STORE)
-        assert "🗄 Still at s3://bucket/prefix: backup 2" in status_text(await courier.manager.status(), BERLIN)
+        assert "☁️ Still at s3://bucket/prefix: backup 2" in status_text(await courier.manager.status(), BERLIN)
         await courier.catalogue.deliveries.mark_tidied(delivery, {1})
         tidied = next(one for one in (await courier.manager.status()).lost if one.backup_id == first.id)
         assert not tidied.can_be_had

@@ -84,7 +84,7 @@ LOST = tuple(replace(one, trouble=because(Cause.GONE, path="/srv")) for one in g
         (good(latest=FAILED, databases=LOST), Condition.WRONG, "🚨 The last backup failed"),
         (good(latest=INTERRUPTED), Condition.LOOK, "⚠️ The last backup was interrupted"),
         (good(latest=LESS, latest_proven=LESS), Condition.WRONG, "🚨 shop.db is not backed up"),
-        (good(databases=LOST), Condition.WRONG, "🚨 users.db, analytics.db are not backed up"),
+        (good(databases=LOST), Condition.WRONG, "🚨 users.db and analytics.db are not backed up"),
         (good(databases=LOST * 2), Condition.WRONG, "🚨 4 databases are not backed up"),
         (good(latest=None, latest_proven=None), Condition.LOOK, "⏳ No backup yet"),
         (good(databases=UNCHECKED), Condition.LOOK, "⚠️ users.db could not be checked"),
@@ -157,6 +157,6 @@ def test_health_marks_each_part_as_the_verdict_does() -> None:
     """Too old is no tick, nor is a disk about which an alarm is open."""
     told = plain(health_texts.health(samples.health(status=good(stale=True, alarms=(ALARM,))), ZONE))
     assert "🚨 Backups: the last one 37 min ago, too old" in told
-    assert "🚨 Disk: 12 GB free of 40 GB, nearly full" in told
+    assert "🚨 Disk: 12 GB free of 40 GB" in told
     told = plain(health_texts.health(samples.health(status=good(latest=LESS, latest_proven=LESS)), ZONE))
     assert "⚠️ Backups: the last one 37 min ago, incomplete" in told
