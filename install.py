@@ -3,7 +3,7 @@
     python3 install.py [--no-setup] [EXTRA ...]
 
 It is installed by uv or pipx where there is one, into an environment of its own, else into .venv in this folder. Extras
-beside those of setup and sealing are, for instance, phones, objects, mail and proxy.
+beside those of setup and sealing are, for instance, phones, objects and mail.
 """
 
 import os

@@ -30,10 +30,10 @@ def place_arrived(bot: BotIdentity) -> str:
     )
 
 
-def first_proven(databases: str, rows: str, took: str) -> str:
-    """Return what the drill of the first backup came to, as HTML."""
+def proven(databases: str, rows: str, took: str, *, first: bool) -> str:
+    """Return what the drill of the backup that setup has made came to, as HTML."""
     return compose(
-        "✅ <b>The first backup came back</b>",
+        f"✅ <b>The {'first ' if first else ''}backup came back</b>",
         "",
         f"Fetched back from Telegram and restored: {databases}, {rows}, {took}.",
         "",

@@ -25,6 +25,7 @@ from bot.errors import (
     ArchiveError,
     CourierError,
     InstanceError,
+    MachineError,
     NotFoundError,
     SettingsError,
     TelegramError,
@@ -331,8 +332,8 @@ async def test_run_again_it_changes_what_is_there(desk: Desk, monkeypatch: pytes
     desk.group = desk.api.add_group(-1005, members=[desk.ann], bot_status="left")
     await desk.run(
         terminal=False, token_file=desk.token_file(), admins=["wait"], databases=[live(desk, "shop.db")], seal=False,
-        backup=False,
     )  # fmt: skip
+    assert "✅ The first backup came back" in desk.ann.messages[-1].text
     desk.phones = [ben, desk.ann]
     await desk.run(
         terminal=False, admins=["wait"], places=["wait"], databases=[live(desk, "users.db")],
@@ -343,6 +344,10 @@ async def test_run_again_it_changes_what_is_there(desk: Desk, monkeypatch: pytes
     assert settings.deliver_to == (Recipient(chat_id=11), Recipient(chat_id=12), Recipient(chat_id=-1005))
     assert settings.databases == (live(desk, "users.db"),)
     assert "Fetched back from Telegram and restored: 1 database, 51 rows" in desk.said
+    assert "✓ Admins: Ann, Ben. Backups go to: Ann (11), Ben (12), Admins (-1005)." in desk.said
+    assert "✓ Delivered to Ann." in desk.said  # who came in an earlier setup
+    assert "✓ Off, as before." in desk.said
+    assert "✅ The backup came back" in ben.messages[-1].text
     assert any(message.file for message in desk.group.messages)
     assert any("sends its backups here from now on" in message.text for message in desk.group.messages)
 
@@ -361,6 +366,7 @@ async def test_run_again_it_changes_what_is_there(desk: Desk, monkeypatch: pytes
     before = desk.env
     await desk.run(terminal=False, yes=True, backup=False)
     assert desk.env == before
+    assert f"✓ {desk.folder / '.env'} stays as it is." in desk.said
 
     for answers, words in (
         ({"remove_admins": [11]}, "last admin"),
@@ -449,8 +455,12 @@ async def test_the_service_is_offered_where_the_machine_can_start_it(
     """It is shown first, and written after a yes; without systemd nothing is tried."""
     monkeypatch.setattr(machine, "_SYSTEMD_RUNS", desk.folder / "no systemd here")
     answers = {"admins": ["11"], "databases": [live(desk)], "seal": False, "backup": False}
-    await desk.run(terminal=False, token_file=desk.token_file(), service=True, **answers)
-    assert "sqlite-courier run" in desk.said
+    await desk.run(terminal=False, token_file=desk.token_file(), service=None, **answers)
+    assert desk.said.strip().endswith("`sqlite-courier run` starts this one; in a container its restart policy does.")
+    with pytest.raises(
+        MachineError, match="Nothing on this machine starts services"
+    ):  # a script is not left to think so
+        await desk.run(terminal=False, service=True, yes=True, **answers)
     installed: list[Installation] = []
     monkeypatch.setattr(machine, "_SYSTEMD_RUNS", desk.folder)
     monkeypatch.setattr(starting, "install", lambda _recipe, plan, tell: installed.append(plan))
@@ -459,6 +469,30 @@ async def test_the_service_is_offered_where_the_machine_can_start_it(
     assert not installed
     await desk.run(terminal=False, service=True, yes=True, backup=False)
     assert [plan.env_file for plan in installed] == [desk.folder / ".env"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("found/sqlite-courier", "sqlite-courier"),
+        ("other/.venv/bin/sqlite-courier", "other/.venv/bin/sqlite-courier"),
+        ("../a b/sqlite-courier", "'{}/a b/sqlite-courier'"),
+        ("bot/__main__.py", "sqlite-courier"),
+    ],
+)
+def test_what_is_said_to_be_typed_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, named: str
+) -> None:
+    """Without pipx and uv the command lies in .venv, where no shell finds it."""
+    here = tmp_path / "here"
+    for program in ("found/sqlite-courier", "other/.venv/bin/sqlite-courier", "../a b/sqlite-courier"):
+        (here / program).parent.mkdir(parents=True, exist_ok=True)
+        (here / program).write_text("#!/bin/sh\n")
+        (here / program).chmod(0o755)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PATH", str(here / "found"))
+    monkeypatch.setattr(sys, "argv", [os.path.normpath(here / typed)])
+    assert starting.called() == named.format(tmp_path)
 
 
 # --- a real terminal ------------------------------------------------------------------------------------------------

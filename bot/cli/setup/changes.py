@@ -10,13 +10,9 @@ from bot.cli.key_pair import KeyPair
 from bot.cli.setup.answers import WAIT, Draft, SetupAnswers
 from bot.cli.setup.asking import Asker, Line
 from bot.cli.setup.databases import take_databases
-from bot.cli.setup.people import admins_of, remove_admin, remove_place, take_people
+from bot.cli.setup.people import admins_of, remove_admin, remove_place, take_people, who_is_there
 from bot.cli.setup.sealing import take_sealing
 from bot.config.values import split_items
-from bot.models import Recipient
-from bot.services.catalogue import stored_names, stored_override
-from bot.services.people.choices import ADMINS
-from bot.services.people.lists import Lists
 
 Change = Literal["databases", "admin", "no admin", "place", "no place", "seal", "done"]
 
@@ -30,10 +26,7 @@ async def ask_for_changes(draft: Draft, answers: SetupAnswers, ask: Asker, *, se
     """
     pair: KeyPair | None = None
     while not answers.yes:
-        output.tell(
-            f"\nIts admins: {_admins(draft)}. It sends to: {draft.given('DELIVER_TO') or 'the admins'}."
-            f" It backs up: {draft.given('DATABASES')}."
-        )
+        output.tell(f"\n{who_is_there(draft)} It backs up: {draft.given('DATABASES')}.")
         match await ask.choose("What changes?", _lines(draft, pair), flag=_FLAGS):
             case "databases":
                 await take_databases(draft, SetupAnswers(), ask, again=True)
@@ -52,19 +45,6 @@ async def ask_for_changes(draft: Draft, answers: SetupAnswers, ask: Asker, *, se
             case _:
                 break
     return pair
-
-
-def _admins(draft: Draft) -> str:
-    """Return the admins with their names, also those who were added in the chat."""
-    settings = draft.settings
-    chosen = stored_override(settings.backup_dir, ADMINS)
-    people = Lists(settings, {ADMINS: chosen} if chosen is not None else {})
-    names = stored_names(settings.backup_dir) | draft.names
-    own = {*admins_of(draft)}
-    everybody = dict.fromkeys((*own, *people.admin_ids))
-    return ", ".join(
-        f"{names.get(Recipient(chat_id=one)) or one}{'' if one in own else ' (added in the chat)'}" for one in everybody
-    )
 
 
 def _lines(draft: Draft, pair: KeyPair | None) -> list[Line[Change]]:

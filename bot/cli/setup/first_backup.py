@@ -17,6 +17,7 @@ from bot.clock import utc_now
 from bot.config.settings import Settings
 from bot.errors import DamagedArchiveError, DeliveryError
 from bot.models import Actor, Backup, Drill, DrillSource, Progress, Recipient, RunInProgress, RunResult, Stage, Trigger
+from bot.services.catalogue import stored_names
 from bot.services.concurrency.nursery import beside
 from bot.services.contracts.destination import Notice, Outcome
 from bot.services.files.locks import ServiceLock
@@ -24,7 +25,7 @@ from bot.services.schedule.load import chat_load
 from bot.texts import runs
 from bot.texts.load import load_words
 from bot.texts.measures import count, duration, human_size
-from bot.texts.setup import first_proven
+from bot.texts.setup import proven
 from bot.words.causes import in_full
 from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
@@ -35,14 +36,15 @@ if TYPE_CHECKING:
 _EVERY = 2.0  # seconds between two edits of the live message: a chat takes about 20 a minute
 
 
-async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> None:
+async def first_backup(draft: Draft, settings: Settings, key: Path | None, *, first: bool) -> None:
     """Back up, deliver, fetch back and test-restore; `key` opens what is sealed, although it is not to stay here.
 
-    Raises `DeliveryError` where nobody received it, `DamagedArchiveError` where it did not come back whole, and what a
-    run raises.
+    `first` tells that it is the first one. Raises `DeliveryError` where nobody received it, `DamagedArchiveError` where
+    it did not come back whole, and what a run raises.
     """
     from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415 - imports aiogram
 
+    names = await asyncio.to_thread(stored_names, settings.backup_dir) | draft.names
     if key is not None:
         settings = settings.model_copy(update={"age_identity_file": key})
     async with ServiceLock(settings.backup_dir), bot_of(draft) as bot, opened_courier(settings) as courier:
@@ -57,8 +59,8 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> No
 
             async with beside(phones.follow()):
                 result = await back_up_and_tell(courier, report)
-        await phones.say(runs.result(result.backup, result.deliveries, utc_now(), settings.timezone, draft.names))
-        _say_what_it_is(result, draft.names, settings)
+        await phones.say(runs.result(result.backup, result.deliveries, utc_now(), settings.timezone, names))
+        _say_what_it_is(result, names, settings)
         output.tell("Fetching it back …")
         started = time.perf_counter()
         drill = await courier.drills.drill_newest()
@@ -68,7 +70,7 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> No
         output.tell(f"✓ {sentence}")
         if drill is not None and drill.opened:
             phones.begin_anew()
-            await phones.say(first_proven(*_contents(result.backup), took))
+            await phones.say(proven(*_contents(result.backup), took, first=first))
 
 
 class _Phones:

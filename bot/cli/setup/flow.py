@@ -150,7 +150,7 @@ async def _prove(
         output.tell("None made: `sqlite-courier backup` makes one.")
         return
     try:
-        await first_backup(draft, settings, key_path(pair))
+        await first_backup(draft, settings, key_path(pair), first=first)
     finally:
         if settings.backup_dir.is_dir():
             await asyncio.to_thread(hand_over, settings.backup_dir, owner=draft.owner)

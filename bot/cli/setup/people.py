@@ -13,7 +13,10 @@ from bot.config import telegram
 from bot.config.values import split_items
 from bot.errors import InstanceError, NotFoundError, SettingsError, TelegramError
 from bot.models import BotIdentity, Recipient
+from bot.services.catalogue import stored_names, stored_override
 from bot.services.contracts.destination import Notice, Outcome
+from bot.services.people.choices import ADMINS
+from bot.services.people.lists import Lists
 from bot.texts import setup as texts
 
 if TYPE_CHECKING:
@@ -43,6 +46,24 @@ async def take_people(draft: Draft, answers: SetupAnswers, ask: Asker, *, served
         remove_admin(draft, number)
     for place in answers.remove_places:
         remove_place(draft, place)
+    if wanted != [WAIT] or answers.places:  # whoever came by the one link was named
+        output.tell(f"✓ {who_is_there(draft)}")
+
+
+def who_is_there(draft: Draft) -> str:
+    """Return who the admins are and where backups go, by their names, in sentences; also who was added in the chat."""
+    settings = draft.settings
+    chosen = stored_override(settings.backup_dir, ADMINS)
+    people = Lists(settings, {ADMINS: chosen} if chosen is not None else {})
+    names = stored_names(settings.backup_dir) | draft.names
+    own = {*admins_of(draft)}
+    admins = ", ".join(
+        f"{names.get(Recipient(chat_id=one)) or one}{'' if one in own else ' (added in the chat)'}"
+        for one in dict.fromkeys((*own, *people.admin_ids))
+    )
+    places = telegram.recipients(draft.given("DELIVER_TO"))
+    called = (f"{names[one]} ({one.address})" if names.get(one) else str(one.address) for one in places)
+    return f"Admins: {admins}. Backups go to: {', '.join(called) or 'the admins'}."
 
 
 def add_admin(draft: Draft, number: int) -> None:

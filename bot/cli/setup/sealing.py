@@ -25,13 +25,15 @@ async def take_sealing(draft: Draft, answers: SetupAnswers, ask: Asker) -> KeyPa
     if sealed:
         if answers.seal is False:
             raise SettingsError(("The backups are sealed: take AGE_RECIPIENTS out of .env yourself to end that.",))
+        output.tell("✓ Sealed, as before.")
         return None
     wanted = answers.seal
     if wanted is None and draft.begun:
-        return None  # it was decided before
+        output.tell("✓ Off, as before.")
+        return None
     if wanted is None:
         lines = [
-            Line(title="No: the archives are plain ZIPs, readable by whoever has the chat", value=False),
+            Line(title="No: plain ZIPs, readable by whoever has the chat", value=False),
             Line(
                 title="Yes: make a key pair; without its secret key nobody can read them",
                 value=True,

@@ -97,6 +97,8 @@ async def write_draft(draft: Draft, answers: SetupAnswers, ask: Asker) -> Settin
     if target in files:
         beside = f"; what it was is kept as {kept.name}" if kept else ""
         output.tell(f"✓ {draft.env_file} is written, for you alone to read{beside}.")
+    else:
+        output.tell(f"✓ {draft.env_file} stays as it is.")
     return settings
 
 
