@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
+from bot.cli.late_methods import compile_late
 from bot.services.concurrency.memory import keep_memory_flat
 
 
@@ -33,6 +34,7 @@ def main() -> NoReturn:
     # pydantic would look through the metadata of every package for plugins, which would be shown the settings.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _put_off("importlib.metadata")  # which it imports for that all the same, and with it the standard library's mail
+    compile_late()
     from bot.cli import output  # noqa: PLC0415 - after the lines above
     from bot.cli.application import app  # noqa: PLC0415
     from bot.errors import CourierError  # noqa: PLC0415
