@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 from bot.cli.application import app
 from bot.cli.commands.doctor import examined
 from bot.models import Condition, Examination
+from bot.services.host import accounts
 from tests.world.databases import make_database
 from tests.world.service import settings_for, town_in
+from tests.world.snapshots import as_nobody
 
 runner = CliRunner()
 
@@ -51,3 +53,23 @@ def test_settings_that_are_wrong_are_lines_too(tmp_path: Path, monkeypatch: pyte
     faults = [one for one in told["parts"] if one["condition"] == "wrong"]
     assert [one["about"] for one in faults] == ["Settings"]
     assert (told["ok"], {"part", "about", "condition", "said", "mend"} <= faults[0].keys()) == (False, True)
+
+
+@as_nobody
+def test_where_the_user_of_the_service_can_run_nothing_root_looks_at_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in root's home is one fault, and no reason to say nothing of the others."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(accounts, "run_as", refused)
+    (tmp_path / ".env").write_text(f"DATABASES={make_database(tmp_path / 'app.db')}\n")
+    (tmp_path / "backups").mkdir()
+    accounts.hand_over(tmp_path / "backups", "nobody")
+    shown = runner.invoke(app, ["doctor"], catch_exceptions=False).stdout
+    assert "❌ User: nobody, the user of the service, can't run" in shown
+    assert "or run the service as root: `service install --as root`." in shown
+    assert f"✅ {tmp_path / 'app.db'}: can be read" in shown

@@ -449,6 +449,19 @@ async def test_what_root_writes_belongs_to_the_owner_of_the_databases(desk: Desk
     assert {path.stat().st_uid for path in made} == {NOBODY}
 
 
+async def test_databases_that_nobody_here_may_read_are_refused_before_anything_is_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first backup could only fail, and who could make it is known."""
+    monkeypatch.setattr(accounts, "IS_ROOT", False)
+    monkeypatch.setattr(accounts, "me", lambda: "ben")
+    monkeypatch.setattr("bot.cli.setup.databases.os.access", lambda *_: False)
+    with pytest.raises(SettingsError, match="You are ben, who may read none of them") as refused:
+        await desk.run(terminal=False, token_file=desk.token_file(), admins=["11"], databases=[live(desk)], seal=False)
+    assert refused.value.hint == f"Run setup as {(desk.folder / '..' / 'live' / 'shop.db').owner()}, their owner."
+    assert desk.left() == set()
+
+
 async def test_the_service_is_offered_where_the_machine_can_start_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import json as json_text
 import subprocess
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     Root looks as the user of the service. A service that runs is not disturbed, and nothing is sent.
     """
     logger.remove()  # what goes wrong on the way is in the lines
-    found = _as_user_of_service(env_file) or asyncio.run(examined(env_file))
+    found = _as_user_of_service(env_file)
+    if not isinstance(found, Examination):
+        own = asyncio.run(examined(env_file))
+        found = own if found is None else replace(own, parts=(found, *own.parts))
     if json:
         output.print_json(_as_json(found))
     else:
@@ -98,8 +102,11 @@ def _faults(error: SettingsError) -> tuple[Examined, ...]:
 # --- as somebody else -------------------------------------------------------------------------------------------------
 
 
-def _as_user_of_service(env_file: Path) -> Examination | None:
-    """Let the user of the service examine, where root asks: root's own rights tell nothing; None where it need not."""
+def _as_user_of_service(env_file: Path) -> Examination | Examined | None:
+    """Let the user of the service examine, where root asks: root's own rights tell nothing; None where it need not.
+
+    Where that user can't run this, that is what is wrong, and root has to look at the rest.
+    """
     if not accounts.IS_ROOT or not env_file.is_file():
         return None
     place = of_settings(env_file)
@@ -128,10 +135,8 @@ def _as_user_of_service(env_file: Path) -> Examination | None:
             return _from_json(json_text.loads(done.stdout))
         except ValueError:
             said = last_words(done)
-    fault = wrong(
-        "user", "User", f"{user} can't run {sys.executable} here: {said}", f"Install it where {user} may read."
-    )
-    return Examination(user=accounts.me(), parts=(surroundings.versions(), fault))
+    mend = f"Install it where {user} may read, such as /opt, or run the service as root: `service install --as root`."
+    return wrong("user", "User", f"{user}, the user of the service, can't run {sys.executable} here: {said}", mend)
 
 
 def _as_json(found: Examination) -> dict[str, object]:

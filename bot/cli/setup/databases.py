@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from bot.cli import output
@@ -126,11 +127,14 @@ def _say_what_is_taken(draft: Draft, patterns: Sequence[str]) -> None:
     if not found.databases:
         raise SettingsError(("Nothing of that can be backed up: name a database that is there.",))
     output.tell(f"✓ {count(len(found.databases), 'database')}: {', '.join(each.name for each in found.databases)}.")
-    draft.owner = _say_whose(found.databases)
+    draft.owner = _say_whose(found.databases, draft.env_file.parent)
 
 
-def _say_whose(databases: Iterable[Database]) -> str:
-    """Return as whom the service should run, and say so where that is somebody else."""
+def _say_whose(databases: Sequence[Database], folder: Path) -> str:
+    """Return as whom the service should run, and say so where that is somebody else; its `folder` is that of the .env.
+
+    Raises `SettingsError` where this user can read none of the databases.
+    """
     me = accounts.me()
     owners = sorted({accounts.owner_of(each.path) for each in databases})
     if owners == [me]:
@@ -138,7 +142,14 @@ def _say_whose(databases: Iterable[Database]) -> str:
     named = " and ".join(owners)
     if accounts.IS_ROOT and len(owners) == 1:
         output.tell(f"They belong to {named}: the service is to run as {named}, and what setup writes is theirs.")
+        if fault := accounts.fault_of_running(owners[0], folder):
+            output.warn(
+                f"{fault}. End here (Ctrl-C) and install it where {named} may read, such as in /opt; or go on, and have"
+                " root run the service: `sqlite-courier service install --as root`."
+            )
         return owners[0]
+    if not any(os.access(each.path, os.R_OK) for each in databases):
+        raise SettingsError((f"You are {me}, who may read none of them.",), hint=f"Run setup as {named}, their owner.")
     output.warn(
         f"You are {me}, and the databases belong to {named}: the service has to run as a user who may read them all."
         f" If that is not you, end here (Ctrl-C), and run setup as that user."

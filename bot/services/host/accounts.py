@@ -93,6 +93,19 @@ def run_as(
         return _run(command, folder, environment, within, ids)
 
 
+def fault_of_running(user: str, folder: Path) -> str:
+    """Return why a user can't run this program in a folder, without a full stop; empty where they can. Blocking."""
+    try:
+        done = run_as(user, (sys.executable, "-P", "-c", "import bot"), folder=folder)
+    except OSError as error:
+        said = error.strerror or str(error)
+    except subprocess.TimeoutExpired:
+        said = "it does not end"
+    else:
+        said = (done.stderr.strip() or "it fails").splitlines()[-1] if done.returncode else ""
+    return f"{user} can't run {sys.executable} in {folder}: {said}" if said else ""
+
+
 class Ids(TypedDict, total=False):
     """As whom a process is begun; as this one, where it is empty."""
 

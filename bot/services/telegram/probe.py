@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from aiogram.exceptions import TelegramConflictError
 
-from bot.models import BotIdentity, TokenReport
+from bot.models import BotIdentity, OutcomeCode, TokenReport
 from bot.services.contracts.destination import Outcome, Refused
 from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests
 
@@ -15,6 +15,7 @@ LISTEN = 4.0
 
 _REFUSED_MEND = "Copy the token again from @BotFather (/mybots, API Token); a revoked token never works again."
 _UNREACHED_MEND = "Check the network of this machine; where Telegram is blocked, set PROXY."
+_PROXY_MEND = "Check PROXY: its address, the user and the password."
 _RIVAL = "Another program polls Telegram as @{username}: only one of the two gets each message and each press."
 _RIVAL_MEND = "Stop the other program, or make a bot of its own for the backups: /newbot at @BotFather."
 _WEBHOOK = "The messages of @{username} go to a webhook at {host}: they do not come here."
@@ -38,7 +39,8 @@ class TokenProbe(TelegramRequests):
         except Refused as outcome:
             return TokenReport(fault=_whole(outcome), mend=_REFUSED_MEND, refused=True)
         except Outcome as outcome:
-            return TokenReport(fault=_whole(outcome), mend=_UNREACHED_MEND)
+            mend = _PROXY_MEND if outcome.code is OutcomeCode.PROXY else _UNREACHED_MEND
+            return TokenReport(fault=_whole(outcome), mend=mend)
         account = BotIdentity(
             id=me.id, name=me.full_name, username=me.username or "", joins_groups=me.can_join_groups is not False
         )

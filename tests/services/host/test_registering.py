@@ -141,3 +141,12 @@ def test_a_home_that_is_closed_to_its_user_has_no_service_either(tmp_path: Path)
     (tmp_path / "root").chmod(0o700)
     done = in_process(_LOOKS, tmp_path / "root")
     assert (done.stdout, done.stderr) == ("None None\n", "")
+
+
+@as_nobody
+def test_whether_another_user_can_run_this_program_is_known_before_anything_is_written(tmp_path: Path) -> None:
+    """Root's home is closed to others, and with it what root has installed there."""
+    assert accounts.fault_of_running(accounts.me(), tmp_path) == ""
+    tmp_path.chmod(0o700)
+    fault = accounts.fault_of_running("nobody", tmp_path)
+    assert fault == f"nobody can't run {sys.executable} in {tmp_path}: Permission denied"
