@@ -173,7 +173,10 @@ class Runs:
             # A half copy of a restore that was killed would be taken for a crashed writer.
             await self._under_way.settle()
             async with self._under_way.lock.hold(trigger=trigger, requested_by=requested_by):
-                yield run
+                try:
+                    yield run
+                finally:
+                    await self._store.emptied()
         finally:
             self._report(run, Progress(stage=Stage.DONE))
             self._run = None

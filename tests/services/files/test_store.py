@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,6 +119,7 @@ async def test_the_sweep_takes_only_what_a_killed_run_left(tmp_path: Path) -> No
         (ours / "deep" / "shop.db").write_bytes(b"copy")
         assert set(await store.sweep()) == {part, ours}
         assert theirs.is_dir()
+    await other.emptied()
     assert sorted(path.name for path in work.iterdir()) == ["x.part"]
     left = sorted(path.name for path in folder.iterdir())
     assert left == ["catalogue.db", NAME, f"{NAME}.part", "film.part"]
@@ -133,7 +137,31 @@ async def test_a_run_folder_is_private_and_gone_afterwards(tmp_path: Path) -> No
 
     with pytest.raises(RuntimeError):
         await run()
+    await store.emptied()
     assert list(store.work.iterdir()) == []
+
+
+async def test_a_run_goes_on_while_its_folder_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But ends with it, and so does one that is cancelled meanwhile."""
+    store, seen, remove = Store(tmp_path), threading.Event(), shutil.rmtree
+
+    def once_seen(folder: Path, *, ignore_errors: bool) -> None:
+        seen.wait(20)
+        remove(folder, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", once_seen)
+    async with store.run_folder() as folder:
+        pass
+    assert folder.is_dir()
+    waiting = asyncio.create_task(store.emptied())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    seen.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not folder.exists()
 
 
 async def test_leftovers_of_a_killed_process_are_swept(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ async def test_slower_candidates_are_tried_where_no_faster_one_is_small_enough(m
 
 
 def test_the_loss_of_one_table_for_many_things_is_foreseen() -> None:
-    """Samples are too small to show what ISA-L loses where letters and digits take turns; of one kind, it loses none."""
+    """What ISA-L loses where letters and digits take turns is seen on stretches; of one kind, it loses nothing."""
     chance = random.Random(1)
     letters = ["".join(chance.choices("abcdefgh", k=deflate.SAMPLE)).encode() for _ in range(4)]
     digits = ["".join(chance.choices("01234567", k=deflate.SAMPLE)).encode() for _ in range(4)]
