@@ -13,7 +13,8 @@ from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.models import PAUSED, Actor, BackupState, Delivery, RunResult, Trigger
 from bot.services.alarms.watchdog import Watchdog
-from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.nursery import Nursery, race
+from bot.services.files.under_way import LOOK_EVERY
 from bot.services.manager import Courier
 from bot.services.schedule.missed import rule_of
 from bot.services.schedule.plan import SchedulePlan
@@ -44,7 +45,7 @@ class PlannedRuns:
 
         `next_run_changed` follows each run, and each change of the schedule.
         """
-        self._runs, self._restores, self._catalogue = courier.runs, courier.restores, courier.catalogue
+        self._runs, self._catalogue = courier.runs, courier.catalogue
         self._under_way, self._timetable = courier.under_way, courier.timetable
         self._watchdog, self._news = watchdog, courier.news
         self._settling = Nursery()
@@ -56,7 +57,7 @@ class PlannedRuns:
         self._caught_up: datetime | None = None
         self._begun: datetime | None = None
         self._unwritten = False  # a run that was due could not be written down: the disk was full
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time, self._stopping = asyncio.Lock(), asyncio.Event()
 
     async def start(self) -> None:
         """Take over what was decided before this start, and begin with the run that was missed meanwhile."""
@@ -131,6 +132,7 @@ class PlannedRuns:
 
     async def stop(self) -> None:
         """Begin no run any more, and wait for the one under way."""
+        self._stopping.set()
         await self.scheduler.stop()
 
     def delivered_later(self, delivery: Delivery) -> None:
@@ -158,13 +160,12 @@ class PlannedRuns:
         self._begun = planned
         self._watchdog.begins()
         try:
-            result = await self._back_up_after_restores(planned, trigger)
+            result = await self._back_up_in_turn(planned, trigger)
         except AbortedError as error:
             log.warning("run planned for {}: {}", planned, error.sentence)
         except CourierError as error:
             log.error("run planned for {}: {}", planned, error.sentence)
-            if not isinstance(error, BusyError):  # or the other run has failed, and says so itself
-                self._watchdog.failed(error.sentence)
+            self._watchdog.failed(error.sentence)
         except Exception as error:
             log.exception("run planned for {} failed", planned)
             self._watchdog.failed(type(error).__name__)
@@ -173,32 +174,44 @@ class PlannedRuns:
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
         await self._next_run_changed()
 
-    async def _back_up_after_restores(self, planned: datetime, trigger: Trigger) -> RunResult:
-        """Back up; where a restore is under way, right after it. Raises what `back_up` raises.
+    async def _back_up_in_turn(self, planned: datetime, trigger: Trigger) -> RunResult:
+        """Back up once no other run is under way; where that was a backup, and came out well, it counts as this run.
 
-        Stopped while it waits, the run counts as missed, and the next start catches up with it.
+        Stopped while it waits, the run counts as missed, and the next start catches up with it. Raises what `back_up`
+        raises.
         """
-        log, catalogue = logger.bind(scheduler=True), self._catalogue
-        before = await catalogue.service.last_planned()
+        log, service = logger.bind(scheduler=True), self._catalogue.service
+        before, made = await service.last_planned(), None
         while True:
-            if (running := await self._under_way.restore()) is not None:
-                by = actor_words(running.requested_by)
-                log.warning("the run planned for {} waits for the restore by {}", planned, by)
-                await self._restores.over()
-                log.info("the restore by {} has ended; the run planned for {} is made now", by, planned)
+            if (running := await self._under_way.anywhere()) is not None:
+                what = f"{'restore' if running.is_restore else 'backup'} by {actor_words(running.requested_by)}"
+                log.warning("the run planned for {} waits for the {}", planned, what)
+                await self._under_way.over(self._stopping)
+                made = await self._made_since(planned)
+                log.info("the {} has ended: the run planned for {} is {}", what, planned, "it" if made else "made now")
             try:
-                await catalogue.service.set_last_planned(planned)
+                await service.set_last_planned(planned)
             except CourierError:
                 self._unwritten, self._begun = True, None
                 raise
+            if made is not None:
+                return made
             log.info("run planned for {} begins ({})", planned, trigger)
             try:
                 return await self._runs.back_up(trigger=trigger, requested_by=Actor.SCHEDULE)
-            except BusyError:
-                if await self._under_way.restore() is None:
-                    raise
+            except BusyError:  # somebody was quicker
                 if before is not None:
-                    await catalogue.service.set_last_planned(before)
+                    await service.set_last_planned(before)
+                await race(self._stopping.wait(), asyncio.sleep(LOOK_EVERY))
+                await self._under_way.over(self._stopping)
+
+    async def _made_since(self, planned: datetime) -> RunResult | None:
+        """Return the newest good backup of a run that was under way at an instant, or began since."""
+        for backup in await self._catalogue.backups.select(limit=_LOOK_BACK):
+            ended = backup.finished_at is not None and backup.finished_at >= planned
+            if ended and backup.proven and backup.trigger is not Trigger.SAFETY:
+                return RunResult(backup=backup, deliveries=await self._catalogue.deliveries.of(backup.id))
+        return None
 
 
 def _tell_of_overlap(planned: datetime, running: datetime) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
+from bot.errors import AbortedError
 from bot.models import RunInProgress
+from bot.services.concurrency.nursery import race
 from bot.services.files.locks import RunLock
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at a run that somebody waits for."""
 
 
 class RunsUnderWay:
@@ -32,7 +38,10 @@ class RunsUnderWay:
         """The run under way in this process or, by the lock, in another one."""
         return self.here or await self.lock.run()
 
-    async def restore(self) -> RunInProgress | None:
-        """The restore under way, here or in another process."""
-        run = await self.anywhere()
-        return run if run is not None and run.is_restore else None
+    async def over(self, stopping: asyncio.Event) -> None:
+        """Wait until no run is under way, here or in another process. Raises `AbortedError` when the service stops."""
+        while not stopping.is_set():
+            if await self.anywhere() is None:
+                return
+            await race(stopping.wait(), asyncio.sleep(LOOK_EVERY))
+        raise AbortedError("The service was stopped.")

@@ -16,7 +16,6 @@ from bot.errors import AbortedError, BusyError, CourierError, RestoreRefusedErro
 from bot.models import Action, RestorePlan, RestoreProgress, RestoreResult, RestoreStage, RunInProgress, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery, race, settled
-from bot.services.files.under_way import RunsUnderWay
 from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.confirmed import CONFIRMED, note_confirmed
 from bot.services.restore_chat.drift import Difference, changed_since, written_alone
@@ -28,9 +27,6 @@ FINISH_WITHIN = 2.0
 
 TELL_WITHIN = 3.0
 """Seconds a shutdown gives the last words about a restore to reach the other admins."""
-
-LOOK_EVERY = 1.0
-"""Seconds between two looks at a restore in another process."""
 
 
 class RestoreListener(Protocol):
@@ -57,8 +53,8 @@ class _RestoreRun:
 class Running:
     """At most one restore in this process, and the words about it."""
 
-    def __init__(self, context: RestoreContext, listener: RestoreListener, under_way: RunsUnderWay) -> None:
-        self._context, self._listener, self._under_way = context, listener, under_way
+    def __init__(self, context: RestoreContext, listener: RestoreListener) -> None:
+        self._context, self._listener = context, listener
         self._catalogue = context.catalogue
         self._run: _RestoreRun | None = None
         self._idle, self._stopping = asyncio.Event(), asyncio.Event()
@@ -149,14 +145,6 @@ class Running:
         self._words.start(say(), failure="the other admins could not be told of a restore")
 
     # --- the end -----------------------------------------------------------------------------------------------
-
-    async def over(self) -> None:
-        """Wait until no restore runs, here or in another process. Raises `AbortedError` when the service stops."""
-        while True:
-            self.check_stopping()
-            if await self._under_way.restore() is None:
-                return
-            await race(self._stopping.wait(), self._idle.wait() if self._run else asyncio.sleep(LOOK_EVERY))
 
     def check_stopping(self) -> None:
         """Raise `AbortedError` once the service stops."""

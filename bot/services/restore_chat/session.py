@@ -66,7 +66,7 @@ class RestoreSessions:
         self._under_way = under_way
         self._choices = Tickets[RestoreChoice](context.clock, most=_MOST_CHOICES, prefix="c")
         self._plans = PendingPlans(context.clock)
-        self._run = Running(context, listener, under_way)
+        self._run = Running(context, listener)
         self._planning = asyncio.Lock()  # whole copies of databases are made for a plan, so one waits for the other
         self._aborts: dict[int, Abort] = {}
 
@@ -252,10 +252,6 @@ class RestoreSessions:
     def running(self) -> RunInProgress | None:
         """The restore under way in this process."""
         return self._run.seen
-
-    async def over(self) -> None:
-        """Wait until no restore runs, here or in another process. Raises `AbortedError` when the service stops."""
-        await self._run.over()
 
     # --- what recurs, and the end ------------------------------------------------------------------------------
 

@@ -201,7 +201,7 @@ async def test_a_run_in_another_process_is_named(tmp_path: Path) -> None:
                 await courier.restores.plan(choice.id, ANN)
             with pytest.raises(BusyError, match=r"A restore is already running .*the command line.*process"):
                 await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-            waiting = asyncio.create_task(courier.restores.over())
+            waiting = asyncio.create_task(courier.under_way.over(asyncio.Event()))
             await asyncio.sleep(0.05)
             assert not waiting.done()
         await asyncio.wait_for(waiting, 10)
