@@ -76,7 +76,7 @@ class Service:
         With `first_backup` it makes one at once where none was ever made.
         """
         async with AsyncExitStack() as stack:
-            lock = await stack.enter_async_context(ServiceLock(settings.backup_dir))
+            lock = await stack.enter_async_context(ServiceLock(settings.backup_dir, timezone=settings.timezone))
             store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
             events = Events()
             bot = build_bot(settings, dated=events.server_time)

@@ -100,7 +100,7 @@ async def _back_up_once(
         left_to_service = False
         if deliver:
             try:
-                await stack.enter_async_context(ServiceLock(settings.backup_dir))
+                await stack.enter_async_context(ServiceLock(settings.backup_dir, timezone=settings.timezone))
             except InstanceError:
                 left_to_service = True
         if deliver and not left_to_service:

@@ -47,7 +47,11 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None, *, fi
     names = await asyncio.to_thread(stored_names, settings.backup_dir) | draft.names
     if key is not None:
         settings = settings.model_copy(update={"age_identity_file": key})
-    async with ServiceLock(settings.backup_dir), bot_of(draft) as bot, opened_courier(settings) as courier:
+    async with (
+        ServiceLock(settings.backup_dir, timezone=settings.timezone),
+        bot_of(draft) as bot,
+        opened_courier(settings) as courier,
+    ):
         for recipient, name in draft.names.items():
             await courier.catalogue.recipients.set_name(recipient, name)
         phones = _Phones(TelegramNotices(bot), admins_of(draft), settings)

@@ -13,17 +13,20 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
-from bot.clock import Clock, utc_now
+from bot.clock import Clock, date_time, utc_now
 from bot.errors import BusyError, CatalogueError, CourierError, InstanceError
 from bot.models import Progress, RestoreProgress, RestoreStage, RunInProgress, Stage, Trigger
 from bot.services.concurrency.nursery import Nursery, settled
 from bot.services.files.private_file import replace_whole
 from bot.services.files.store import create_private_folder
 from bot.words.actors import actor_words
+
+_UTC = ZoneInfo("UTC")
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -154,8 +157,9 @@ class _Lock:
 class ServiceLock(_Lock):
     """Held as long as the service runs: one service for a BACKUP_DIR."""
 
-    def __init__(self, folder: Path, *, clock: Clock = utc_now) -> None:
+    def __init__(self, folder: Path, *, timezone: ZoneInfo = _UTC, clock: Clock = utc_now) -> None:
         super().__init__(folder, "service", clock)
+        self._timezone = timezone
 
     async def acquire(self) -> None:
         """Raises InstanceError, which names the process that serves this folder and since when."""
@@ -180,7 +184,7 @@ class ServiceLock(_Lock):
 
     def _refuse(self, holder: Holder) -> CourierError:
         who = f"process {holder.pid}" if holder.pid else "another process"
-        since = f" since {holder.since:%Y-%m-%d %H:%M} UTC" if holder.since else ""
+        since = f" since {date_time(holder.since, self._timezone)}" if holder.since else ""
         return InstanceError(
             f"{self._file.parent} is served by {who}{since}.",
             hint="Stop that one first, or give this one a BACKUP_DIR of its own.",

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.clock import date_time
 from bot.errors import BusyError, CatalogueError, InstanceError
 from bot.models import Stage, Trigger
 from bot.services.files.locks import Holder, RunLock, ServiceLock
@@ -56,8 +58,11 @@ def second_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
 async def test_a_second_process_is_told_who_runs(tmp_path: Path) -> None:
     """Both locks refuse at once and name the process, who asked and the stage."""
     with second_process(tmp_path) as other:
-        with pytest.raises(InstanceError, match=f"process {other.pid} since 2"):
-            await ServiceLock(tmp_path).acquire()
+        kathmandu = ZoneInfo("Asia/Kathmandu")
+        lock = ServiceLock(tmp_path, timezone=kathmandu)
+        since = date_time((await lock.holder()).since, kathmandu)
+        with pytest.raises(InstanceError, match=f"process {other.pid} since {since}"):
+            await lock.acquire()
         with pytest.raises(BusyError) as raised:
             await RunLock(tmp_path).acquire(trigger=Trigger.BUTTON, requested_by="77")
         said = raised.value.sentence
