@@ -12,7 +12,6 @@ class BotIdentity:
     id: int
     name: str
     username: str
-    joins_groups: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

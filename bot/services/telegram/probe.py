@@ -41,9 +41,7 @@ class TokenProbe(TelegramRequests):
         except Outcome as outcome:
             mend = _PROXY_MEND if outcome.code is OutcomeCode.PROXY else _UNREACHED_MEND
             return TokenReport(fault=_whole(outcome), mend=mend)
-        account = BotIdentity(
-            id=me.id, name=me.full_name, username=me.username or "", joins_groups=me.can_join_groups is not False
-        )
+        account = BotIdentity(id=me.id, name=me.full_name, username=me.username or "")
         try:
             webhook = (await self._ask(self._bot.get_webhook_info(request_timeout=ANSWER_SECONDS))).url
             if webhook:
