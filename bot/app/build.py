@@ -200,7 +200,7 @@ def _build(
         running=lambda: runs.running,
         stale_after=settings.stale_after,
         people=people,
-        look=inventory.housekeeping.look,
+        take_stock=inventory.housekeeping.take_stock,
     )
     local_files = LocalFilesCheck(
         alarms, catalogue, telegram.require_readable if settings.telegram_local else None, clock=clock

@@ -77,7 +77,7 @@ async def _find_in_store(archives: BucketArchives) -> Found:
     try:
         index = await archives.index()
         with suppress(Outcome):  # a key that may not list can restore all the same
-            index = await archives.survey()
+            index = await archives.compared_index()
     except Outcome as outcome:
         raise TelegramError(f"{archives.bucket.url}: {outcome.sentence}.", hint="Check the settings of S3_….") from None
     for entry in index.faulty:

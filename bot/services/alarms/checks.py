@@ -67,12 +67,12 @@ class AlarmChecks:
         running: Callable[[], RunInProgress | None],
         stale_after: timedelta | None,
         people: People,
-        look: Callable[[], Awaitable[None]],
+        take_stock: Callable[[], Awaitable[None]],
     ) -> None:
-        """`look` records which archives are gone from the disk."""
+        """`take_stock` records which archives are gone from the disk."""
         self._alarms, self._catalogue, self._store, self._timetable = alarms, catalogue, store, timetable
         self._running, self._stale_after = running, stale_after
-        self._people, self._look, self._clock = people, look, timetable.now
+        self._people, self._take_stock, self._clock = people, take_stock, timetable.now
         self._started_at = timetable.now()
         self._mark: tuple[int, str, int] | None = None
         self._latest: Backup | None = None
@@ -86,7 +86,7 @@ class AlarmChecks:
 
     async def backups(self) -> None:
         """Read the newest good backup and run, if they are not the same as before: they can be long."""
-        await self._look()
+        await self._take_stock()
         mark = await self._catalogue.backups.newest_mark()
         if mark != self._mark:
             self._latest = await self._catalogue.backups.latest_run(interrupted=False)  # a shutdown is no trouble

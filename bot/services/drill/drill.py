@@ -162,10 +162,10 @@ class Drills:
         async def find(_room: Path) -> Path:
             return self._store.folder / backup.archive_name
 
-        async def blame(error: CourierError) -> None:
+        async def note(error: CourierError) -> None:
             await record_fault(self._store, self._catalogue, backup, error)
 
-        return await self._drill(backup, DrillSource.DISK, find, abort, by_hand=by_hand, blame=blame)
+        return await self._drill(backup, DrillSource.DISK, find, abort, by_hand=by_hand, on_damage=note)
 
     async def drill_stored(self, place: BucketArchives, *, abort: Abort | None = None) -> Drill | None:
         """Fetch the newest archive back from an object store and test-restore it; None when it holds none of ours.
@@ -176,7 +176,7 @@ class Drills:
         abort = abort or Abort()
         async with self._busy:
             try:
-                points = (await place.survey()).points
+                points = (await place.compared_index()).points
             except NotFoundError:
                 return None
             except Outcome as outcome:
@@ -188,13 +188,13 @@ class Drills:
 
             fetch = partial(fetch_archive, place, points[0], delay=self.patience, abort=abort)
 
-            async def blame(error: CourierError) -> None:
+            async def note(error: CourierError) -> None:
                 try:
-                    await place.blame(points[0].archive, error.cause or Reason(Cause.ARCHIVE_DAMAGED))
+                    await place.record_fault(points[0].archive, error.cause or Reason(Cause.ARCHIVE_DAMAGED))
                 except Outcome as outcome:
                     logger.error("{}: {} could not be noted there: {}", place.name, error.sentence, outcome.sentence)
 
-            return await self._drill(backup, DrillSource.OBJECTS, fetch, abort, blame=blame)
+            return await self._drill(backup, DrillSource.OBJECTS, fetch, abort, on_damage=note)
 
     async def prove(self, archive: Path, backup: Backup | None) -> Reason:
         """Test-restore an archive file; return what was proven.
@@ -215,9 +215,9 @@ class Drills:
         abort: Abort,
         *,
         by_hand: bool = False,
-        blame: Callable[[CourierError], Awaitable[None]] | None = None,
+        on_damage: Callable[[CourierError], Awaitable[None]] | None = None,
     ) -> Drill:
-        """Test-restore the archive that `bring` gives, and record what came of it; `blame` hears why it is bad."""
+        """Test-restore the archive that `bring` gives, and record what came of it; `on_damage` hears why it is bad."""
         await sweep_private_folders(self._store.work)
         async with private_folder(self._store.work) as temp:
             opened, own = True, Abort(parent=abort)
@@ -242,8 +242,8 @@ class Drills:
                         raise  # it is as it was written: the fault is the key's
             except (DamagedArchiveError, UntrustedArchiveError) as error:
                 failure = error
-                if blame is not None:
-                    await blame(error)
+                if on_damage is not None:
+                    await on_damage(error)
             except (LostError, NotFoundError) as error:
                 failure = error
         ok = failure is None

@@ -37,14 +37,14 @@ class BucketArchives:
             )
         return index
 
-    async def survey(self) -> Index:
+    async def compared_index(self) -> Index:
         """Read the index and compare it with what the store shows; writes nothing. Raises as `index`."""
         index = await self.index()
         return index.compared(await self.bucket.sizes())
 
-    async def blame(self, archive: str, why: Reason) -> None:
+    async def record_fault(self, archive: str, why: Reason) -> None:
         """Note what was found of an archive when it was read. Raises an `Outcome`."""
-        await self.change(lambda index: index.blaming(archive, why))
+        await self.change(lambda index: index.with_fault(archive, why))
 
     async def change(self, how: Callable[[Index], Index]) -> Index:
         """Write the index anew as `how` makes it of the present one; again where somebody else was faster.

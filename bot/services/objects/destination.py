@@ -106,7 +106,7 @@ class ObjectDestination(ArchiveDestination):
         except CourierError:  # there is none, or none to be believed
             return False
 
-    async def _survey(self) -> Index:
+    async def _take_stock(self) -> Index:
         """Compare the index with the store before anything is deleted, and write down what is gone or damaged."""
         index, sizes = await self.archives.index(), await self._bucket.sizes()
         if index != index.compared(sizes):
@@ -123,7 +123,7 @@ class ObjectDestination(ArchiveDestination):
         """Drop what the index says is ours and too old. A failure is no failure of the delivery."""
         try:
             pinned = {b.archive_name for b in await self._catalogue.backups.select(limit=_ALL) if b.pinned}
-            index = await self._survey()
+            index = await self._take_stock()
             if await self._catalogue.service.clock_leapt():
                 return
             drops = to_drop(index, now=self._clock(), max_age=self._max_age, max_count=self._max_count, keep=pinned)

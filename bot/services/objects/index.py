@@ -118,9 +118,9 @@ class Index:
         """Return the index with what the store shows of its archives: those that are gone or cut, and again right."""
         return replace(self, archives=tuple(_compared(entry, sizes.get(entry.archive)) for entry in self.archives))
 
-    def blaming(self, archive: str, why: Reason) -> Index:
+    def with_fault(self, archive: str, why: Reason) -> Index:
         """Return the index with what was found of an archive when it was read."""
-        return replace(self, archives=tuple(_blamed(h, why) if h.archive == archive else h for h in self.archives))
+        return replace(self, archives=tuple(_with_fault(h, why) if h.archive == archive else h for h in self.archives))
 
     @property
     def faulty(self) -> tuple[ArchiveEntry, ...]:
@@ -184,13 +184,13 @@ def to_drop(
 
 def _compared(entry: ArchiveEntry, size: int | None) -> ArchiveEntry:
     if size is None:
-        return _blamed(entry, Reason(Cause.STORED_GONE))
+        return _with_fault(entry, Reason(Cause.STORED_GONE))
     if size != entry.bytes:
-        return _blamed(entry, because(Cause.ARCHIVE_CUT, bytes=size, written=entry.bytes))
-    return _blamed(entry, NO_REASON) if entry.fault in (Cause.STORED_GONE, Cause.ARCHIVE_CUT) else entry
+        return _with_fault(entry, because(Cause.ARCHIVE_CUT, bytes=size, written=entry.bytes))
+    return _with_fault(entry, NO_REASON) if entry.fault in (Cause.STORED_GONE, Cause.ARCHIVE_CUT) else entry
 
 
-def _blamed(entry: ArchiveEntry, why: Reason) -> ArchiveEntry:
+def _with_fault(entry: ArchiveEntry, why: Reason) -> ArchiveEntry:
     facts = tuple((name, value if isinstance(value, int) else value[:_LONGEST_FACT]) for name, value in why.facts)
     return replace(entry, fault=why.code, fault_facts=facts)
 
@@ -200,11 +200,11 @@ def _of_any_version(entry: ArchiveEntry) -> ArchiveEntry:
     if not entry.fault or entry.fault in CAUSES:
         return entry
     if entry.fault == _WAS_GONE:
-        return _blamed(entry, Reason(Cause.STORED_GONE))
+        return _with_fault(entry, Reason(Cause.STORED_GONE))
     if cut := _WAS_CUT.fullmatch(entry.fault):
         size, written = (int(figure.replace(",", "") or 0) for figure in cut.groups())
-        return _blamed(entry, because(Cause.ARCHIVE_CUT, bytes=size, written=written))
-    return _blamed(entry, Reason(OTHER, (("said", entry.fault),)))
+        return _with_fault(entry, because(Cause.ARCHIVE_CUT, bytes=size, written=written))
+    return _with_fault(entry, Reason(OTHER, (("said", entry.fault),)))
 
 
 def _entry_of(backup: Backup, number: int) -> ArchiveEntry:

@@ -50,7 +50,7 @@ class Housekeeping:
         self._trimmed_at: datetime | None = None
         self._deleting = asyncio.Lock()
 
-    async def look(self) -> None:
+    async def take_stock(self) -> None:
         """Record which archives are gone from the disk, cut short, or put back. Raises as `take_stock` does.
 
         One that is just being removed here is not missed.

@@ -52,7 +52,7 @@ class Inventory:
         """Everything `Backup Status` shows."""
         settings, unseen = self.settings, ""
         try:
-            await self.housekeeping.look()
+            await self.housekeeping.take_stock()
         except ArchiveError as error:
             unseen = error.sentence
         plan = await read_plan(settings.schedule, self.catalogue)

@@ -67,7 +67,7 @@ def isal_codec(level: int) -> Codec:
     return deflate
 
 
-def yardstick(block: bytes, before: bytes) -> bytes:
+def reference(block: bytes, before: bytes) -> bytes:
     """Deflate as `zip -6` does."""
     stream = zlib.compressobj(6, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY, before)
     return stream.compress(block) + stream.flush(zlib.Z_SYNC_FLUSH)
@@ -143,8 +143,8 @@ def recommended_policy(sizes: Sequence[int], growth: float = GROWTH) -> CodecPol
     small enough, the one that costs the least time when the blocks are shared out so that the whole comes out just
     below the limit. Without samples, or where none is small enough, it is the last candidate.
     """
-    yard, *tried = sizes or (0,)
-    limit = growth * yard
+    by_zip, *tried = sizes or (0,)
+    limit = growth * by_zip
     ranked = list(zip(CANDIDATES, COSTS, tried, strict=False))
     ways = [(cost, shared_policy(codec, codec, 1)) for codec, cost, size in ranked if size <= limit]
     for (fast, fast_cost, fast_size), (good, good_cost, good_size) in combinations(ranked, 2):
@@ -254,7 +254,7 @@ class Deflation:
         samples, stretches = await in_thread(self._reader, reading.samples)
         if not samples:
             return recommended_policy(())
-        codecs = (yardstick, *CANDIDATES)
+        codecs = (reference, *CANDIDATES)
         jobs = [self._compressors.submit(loss_of, stretch) for stretch in stretches]
         sizes = await self._sizes(samples, codecs[: 1 + TRIED_AT_FIRST])
         sizes = of_the_whole(sizes, [await asyncio.wrap_future(job) for job in jobs])

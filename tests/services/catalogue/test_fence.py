@@ -180,7 +180,7 @@ async def look(courier: Courier) -> None:
     checks = AlarmChecks(
         courier.alarms, courier.catalogue, courier.store, courier.timetable,
         running=lambda: None, stale_after=timedelta(), people=courier.people,
-        look=courier.housekeeping.look,
+        take_stock=courier.housekeeping.take_stock,
     )  # fmt: skip
     for check in checks.all:
         await check()
