@@ -102,6 +102,7 @@ class Service:
         await courier.people.tidy()
         await courier.under_way.settle()
         await courier.restores.settle_confirmed()
+        await courier.drills.settle_cut_off()
         await parts.heartbeat.beat()
         await courier.housekeeping.prune()
         self._begin("heartbeat", self._keep_beating())

@@ -17,7 +17,6 @@ from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName, button
 from bot.handlers.drawing.live import LiveView
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.schedule_buttons import Every, Preset
-from bot.models import Action
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside
 from bot.services.messages.live import LiveKind
@@ -29,7 +28,6 @@ from bot.texts.first_backup import RARER
 from bot.texts.health import checking, drilling, too_slow
 
 if TYPE_CHECKING:
-    from bot.services.catalogue import Catalogue
     from bot.services.drill.drill import Drills
     from bot.services.manager import Manager
 
@@ -81,15 +79,14 @@ async def examine_everything(_: CallbackQuery, press: ButtonPress, manager: Mana
 
 
 async def rehearse_newest(
-    _: CallbackQuery, press: ButtonPress, drills: Drills, catalogue: Catalogue, timezone: ZoneInfo, view: LiveView
+    _: CallbackQuery, press: ButtonPress, drills: Drills, timezone: ZoneInfo, view: LiveView
 ) -> None:
     """Test-restore the newest backup now, and draw what came of it."""
     await press.draw(Screen(drilling(), keyboards.to_health()))
     async with view.showing(press.slot, LiveKind.DRILL):
-        await catalogue.service.audit(press.actor, Action.DRILL_STARTED)
         abort = Abort()
         try:
-            screen = Screen(health_texts.drilled(await drills.drill_newest(abort=abort), timezone))
+            screen = Screen(health_texts.drilled(await drills.drill_newest(actor=press.actor, abort=abort), timezone))
         except CourierError as error:
             screen = Screen(answers.failure(error))
         finally:

@@ -49,6 +49,7 @@ class Action(StrEnum):
     ARCHIVE_SENT = "sent an archive"
     ARCHIVE_REFUSED = "archive refused"
     DRILL_STARTED = "started a test-restore"
+    DRILL_CUT_OFF = "test-restore cut off"
 
     PAUSED = "paused"
     RESUMED = "resumed"

@@ -36,6 +36,7 @@ ACTIONS: Mapping[Action, tuple[str, str]] = {
     Action.ARCHIVE_SENT: ("▫️", "sent an archive[: {archive}, SHA-256 {sha256}]"),
     Action.ARCHIVE_REFUSED: ("▫️", "sent an archive that was refused[: {archive}]"),
     Action.DRILL_STARTED: ("🧪", "started a test-restore"),
+    Action.DRILL_CUT_OFF: ("🧪", "test-restore cut off, with the service"),
     Action.PAUSED: ("⏸", "paused[ until {until}]"),
     Action.RESUMED: ("▶️", "resumed"),
     Action.SCHEDULE_CHANGED: ("🗓", f"changed the schedule{_CHANGED}"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import AbortedError, CourierError, DamagedArchiveError, NotFoundError, SealError, UntrustedArchiveError
-from bot.models import Backup, Cause, Drill, DrillCode, DrillSource, Reason, Verdict, readable
+from bot.models import Action, Backup, Cause, Drill, DrillCode, DrillSource, Reason, Verdict, readable
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import newest_first
 from bot.services.concurrency.abort import Abort
@@ -32,6 +32,8 @@ from bot.services.sealing.age import has_key_for
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.words.drills import drill_words
+
+_UNDER_WAY = "test-restore under way"
 
 PATIENCE = 20.0
 """Seconds before a volume is asked for again, doubled each time: nobody waits for a drill, and a failed one alarms."""
@@ -119,16 +121,17 @@ class Drills:
         self.trouble = ""
         """Why the newest test-restore could not be made at all; empty once one was."""
 
-    async def drill_newest(self, *, abort: Abort | None = None) -> Drill | None:
+    async def drill_newest(self, *, actor: str = "", abort: Abort | None = None) -> Drill | None:
         """Test-restore the newest backup as Telegram holds it; None when there is no backup at all.
 
         Its volumes are fetched back by file_id, joined and compared. Where no backup is in Telegram yet, or its volumes
         are too large to be downloaded by a bot, the archive on the disk is taken. A failure is recorded
-        and alarmed about. Raises `UnreachableError` (nothing is known then, and nothing recorded),
-        `NoSpaceError`, `CatalogueError`, `AbortedError`.
+        and alarmed about. `actor` is who asked for it. Raises `UnreachableError` (nothing is known then, and nothing
+        recorded), `NoSpaceError`, `CatalogueError`, `AbortedError`.
         """
         try:
-            drill = await self._drill_newest(abort or Abort())
+            async with self._busy, self._asked_for_by(actor):
+                drill = await self._drill_newest(abort or Abort())
         except AbortedError:
             raise
         except CourierError as error:
@@ -137,18 +140,40 @@ class Drills:
         self.trouble = ""
         return drill
 
+    @asynccontextmanager
+    async def _asked_for_by(self, actor: str) -> AsyncIterator[None]:
+        """Record who has one made; what ends it from outside leaves that, for the next start."""
+        service = self._catalogue.service
+        if actor:
+            await service.audit(actor, Action.DRILL_STARTED)
+            await service.set_unannounced(actor, _UNDER_WAY)
+        try:
+            yield
+        except CourierError as error:
+            if actor and not isinstance(error, AbortedError):
+                await service.set_unannounced("", _UNDER_WAY)
+            raise
+        if actor:
+            await service.set_unannounced("", _UNDER_WAY)
+
+    async def settle_cut_off(self) -> None:
+        """At the start of a service: record of one that somebody asked for that it was cut off."""
+        service = self._catalogue.service
+        if actor := await service.unannounced(_UNDER_WAY):
+            await service.audit(actor, Action.DRILL_CUT_OFF)
+            await service.set_unannounced("", _UNDER_WAY)
+
     async def _drill_newest(self, abort: Abort) -> Drill | None:
-        async with self._busy:
-            points = await self._catalogue.restore_points.select(limit=1)
-            backup = await self._catalogue.restore_points.backup_of(points[0]) if points else None
-            if backup is not None and self._files is not None:
-                fetch = partial(fetch_archive, self._files, points[0], delay=self.patience, abort=abort)
-                try:
-                    return await self._drill(backup, DrillSource.TELEGRAM, fetch, abort)
-                except TooLargeToFetchError as error:
-                    logger.warning("{} The archive on the disk is test-restored instead.", error.sentence)
-            on_disk = await self._catalogue.backups.latest_sound()
-            return await self.drill_on_disk(on_disk, abort=abort) if on_disk is not None else None
+        points = await self._catalogue.restore_points.select(limit=1)
+        backup = await self._catalogue.restore_points.backup_of(points[0]) if points else None
+        if backup is not None and self._files is not None:
+            fetch = partial(fetch_archive, self._files, points[0], delay=self.patience, abort=abort)
+            try:
+                return await self._drill(backup, DrillSource.TELEGRAM, fetch, abort)
+            except TooLargeToFetchError as error:
+                logger.warning("{} The archive on the disk is test-restored instead.", error.sentence)
+        on_disk = await self._catalogue.backups.latest_sound()
+        return await self.drill_on_disk(on_disk, abort=abort) if on_disk is not None else None
 
     async def drill_on_disk(self, backup: Backup, *, abort: Abort, by_hand: bool = False) -> Drill:
         """Read the archive on the disk in full, compare it with the catalogue, and test-restore it; raises as above.

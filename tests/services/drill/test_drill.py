@@ -13,7 +13,7 @@ from bot.app.service import Service, open_courier
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import StoredFile
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import Backup, Drill, DrillCode, DrillSource, Reason, Trigger, UncheckedCode
+from bot.models import Action, Backup, Drill, DrillCode, DrillSource, Reason, Trigger, UncheckedCode
 from bot.services.concurrency.abort import Abort
 from bot.services.drill.drill import rehearse
 from bot.services.fetch.fetch import UnreachableError
@@ -218,3 +218,31 @@ def test_each_database_that_could_not_be_checked_is_said_with_its_own_reason() -
     assert "could not be checked here: its check was stopped after 9 s. b.db is" in said
     assert "here: its private copy could not be read back (is the disk failing?). c.db is" in said
     assert said.endswith("could not be checked here. d, which the manifest names, is no longer in it.")
+
+
+async def test_one_that_somebody_asked_for_and_that_was_cut_off_says_so(courier: Courier, standin: StandIn) -> None:
+    """The record does not end with its beginning; of one that came to an end by itself, nothing is said."""
+
+    async def recorded() -> list[tuple[str, Action]]:
+        async with Service.started(courier.settings):
+            pass
+        return [(entry.actor, entry.action) for entry in await courier.catalogue.service.audits()]
+
+    await back_up(courier)
+    gate = standin.hold("getFile")
+    drilling = asyncio.create_task(courier.drills.drill_newest(actor="Ann (11)"))
+    await gate.reached(within=20)
+    drilling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drilling
+    gate.open()
+    began, cut_off = ("Ann (11)", Action.DRILL_STARTED), ("Ann (11)", Action.DRILL_CUT_OFF)
+    assert (await recorded())[:2] == [cut_off, began]
+    assert (await recorded())[:2] == [cut_off, began]
+    assert (await courier.drills.drill_newest(actor="Ben (12)")).ok
+    assert (await recorded())[:2] == [("Ben (12)", Action.DRILL_STARTED), cut_off]
+    courier.drills.patience = 0
+    standin.inject(server_error(502, html=True), "getFile", times=None)
+    with pytest.raises(UnreachableError):
+        await courier.drills.drill_newest(actor="Ben (12)")
+    assert (await recorded())[0] == ("Ben (12)", Action.DRILL_STARTED)
