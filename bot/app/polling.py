@@ -15,10 +15,12 @@ from loguru import logger
 from bot.clock import Sleep
 from bot.errors import CourierError, TelegramError
 from bot.journal.redaction import redact
+from bot.models import NO_REASON, Reason, WarningCode, because
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.polling import PollingState
 from bot.services.telegram.answers import Updates, get_updates
+from bot.words.warnings import warning_words
 
 POLL_SECONDS = 25
 LONGEST_WAIT = 30.0
@@ -37,13 +39,6 @@ AT_ONCE = 32
 
 NEVER_GOOD = "Telegram does not know this bot token (401 Unauthorized)."
 NEVER_GOOD_HINT = "Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
-REFUSED = (
-    "Telegram refuses this bot's token (401 Unauthorized), which it accepted before. Backups to the disk and to other "
-    "places go on. After a forced log-out this passes by itself, at the latest after half an hour; a token that was "
-    "revoked never works again: copy BOT_TOKEN from @BotFather and restart the service."
-)
-CONFLICT = "Another process polls Telegram with this bot token; buttons may be answered there instead of here."
-WEBHOOK = "This bot had a webhook set; it is deleted, since updates are polled for."
 
 
 class Poller:
@@ -99,10 +94,10 @@ class Poller:
                 if not self.state.heard and not await self._catalogue.bot.token_was_good(self._bot.token):
                     raise TelegramError(NEVER_GOOD, hint=NEVER_GOOD_HINT) from error
                 self._count_refusals(self.state.refusals + 1)
-                self._say(REFUSED)
+                self._say(Reason(WarningCode.TOKEN_REFUSED))
                 await self._sleep(_wait(self.state.refusals, longest=ASK_AGAIN))
             except TelegramRetryAfter as error:
-                self._say(f"Telegram asks this bot to wait {error.retry_after} s.")
+                self._say(because(WarningCode.TOLD_TO_WAIT, seconds=error.retry_after))
                 await self._sleep(error.retry_after)
             except TelegramConflictError as error:
                 failures += 1
@@ -110,7 +105,7 @@ class Poller:
                 await self._sleep(_wait(failures))
             except Exception as error:  # whatever the network or a proxy in front sends: polling must outlive it
                 failures += 1
-                self._say(f"Telegram can't be reached: {_brief(error)}")
+                self._say(because(WarningCode.UNREACHED, said=_brief(error)))
                 await self._sleep(_wait(failures))
             else:
                 failures = 0
@@ -122,7 +117,7 @@ class Poller:
                     logger.info("Telegram answers again")
                     if self._cut_off:
                         self._answers_again()
-                    self.state.trouble = ""
+                    self.state.trouble = NO_REASON
                 self._handle(updates)
                 if self._dispatcher is None:
                     await self._sleep(LOOK_EVERY)
@@ -140,7 +135,7 @@ class Poller:
     @property
     def _cut_off(self) -> bool:
         """Whether Telegram could not be reached or refused when it was last asked; in a conflict it is there."""
-        return self.state.trouble not in ("", CONFLICT, WEBHOOK)
+        return self.state.trouble.code not in ("", WarningCode.CONFLICT, WarningCode.WEBHOOK)
 
     async def _ask(self) -> Updates:
         """Poll; where nothing is received, let Telegram say that it accepts the token."""
@@ -187,10 +182,10 @@ class Poller:
 
     async def _resolve_conflict(self, text: str) -> None:
         if "webhook" not in text:
-            self._say(CONFLICT)
+            self._say(Reason(WarningCode.CONFLICT))
             self._conflict()
             return
-        self._say(WEBHOOK)
+        self._say(Reason(WarningCode.WEBHOOK))
         try:
             await self._bot.delete_webhook()
         except Exception as error:  # tried again at the next conflict
@@ -207,11 +202,11 @@ class Poller:
         except CourierError as error:  # a full disk is no reason to hear nobody
             logger.error("that the token is good could not be written down: {}", error.sentence)
 
-    def _say(self, trouble: str) -> None:
+    def _say(self, trouble: Reason) -> None:
         """Log a trouble once, not at every attempt."""
         if trouble != self.state.trouble:
             self.state.trouble = trouble
-            logger.warning(trouble)
+            logger.warning("{}", warning_words(trouble))
 
 
 def _sender(update: Update) -> int | None:

@@ -44,6 +44,7 @@ from bot.words.losses import loss_words
 from bot.words.outcomes import reason_words
 from bot.words.restores import source_words
 from bot.words.retention import retention_words
+from bot.words.warnings import warning_words
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -227,7 +228,8 @@ def _said_of(record: DataclassInstance) -> dict[str, object]:
             return {"error": why_failed(record), "fault": sentence_of(record.fault), **codes}
         case Status():
             code = record.state_reason.code
-            return {"state_reason": in_full(record.state_reason), "state_reason_code": code}
+            warnings = [warning_words(why, _UTC) for why in record.warnings]
+            return {"state_reason": in_full(record.state_reason), "state_reason_code": code, "warnings": warnings}
         case DatabaseStatus():
             return {"trouble": in_full(record.trouble), "trouble_code": record.trouble.code}
     return {}

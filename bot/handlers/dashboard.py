@@ -27,6 +27,7 @@ from bot.texts import schedule as schedule_texts
 from bot.texts import status as status_texts
 from bot.texts.people import invitation_again
 from bot.texts.status import admin_menu, welcome
+from bot.words.warnings import warning_words
 
 if TYPE_CHECKING:
     from bot.services.alarms.alarms import Alarms
@@ -71,7 +72,7 @@ async def press_start(
     words = (
         admin_menu(status, timezone)
         if command.args
-        else welcome(person.first_name, status, timezone, await timers.ask(slot.chat_id))
+        else welcome(person.first_name, status, timezone, warning_words(await timers.ask(slot.chat_id), timezone))
     )
     await slot.draw(Screen(words, keyboards.admin_menu()))
     await manager.recipient_started(slot.chat_id, person.full_name)

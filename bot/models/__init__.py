@@ -88,3 +88,4 @@ from bot.models.status import (
     SuccessRate,
 )
 from bot.models.telegram import BotIdentity, TokenReport
+from bot.models.warnings import WarningCode

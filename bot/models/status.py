@@ -124,7 +124,7 @@ class Status:
     recipients: tuple[RecipientStatus, ...]
     day: SuccessRate
     week: SuccessRate
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()  # each a `WarningCode` or a `Cause`
     stale: bool = False  # latest_proven is older than the schedule or STALE_AFTER allows
     missed: int = 0  # planned runs since the last one that did not take place, where it is stale in no pause
     off: tuple[datetime, datetime] | None = None  # from when to when the service was not running, which is why

@@ -29,6 +29,7 @@ from bot.texts.verdict import CONDITION_ICONS, headline, mend_line, without_tele
 from bot.words.causes import in_full
 from bot.words.drills import drill_words
 from bot.words.outcomes import reason_words
+from bot.words.warnings import warning_words
 
 _MONTHS = 60
 """Days from which on an estimate is one of months."""
@@ -56,7 +57,7 @@ def health(health: Health, timezone: ZoneInfo) -> str:
         FittedList(tuple(_recipient_line(one, called, invited) for one in lost), 10),
         much(health.load),
         cut_off_lines(status),
-        FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
+        FittedList(tuple(f"⚠️ {text(warning_words(warning, timezone), 250)}" for warning in status.warnings), 8),
         alarms_line(status, timezone),
         "",
         f"<i>As of {clock_time(now, timezone)} ({zone_name(timezone)})</i>",

@@ -31,6 +31,7 @@ from bot.texts.verdict import CONDITION_ICONS, ONLY_SENDS, headline, mend_line
 from bot.words.causes import in_full
 from bot.words.failures import why_failed
 from bot.words.outcomes import reason_words
+from bot.words.warnings import warning_words
 
 
 def status(status: Status, timezone: ZoneInfo) -> str:
@@ -46,7 +47,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         *open_alarms(others, now, timezone),
         cut_off_lines(status),
         lost_lines(status, timezone),
-        FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
+        FittedList(tuple(f"⚠️ {text(warning_words(warning, timezone), 250)}" for warning in status.warnings), 8),
         *_plan(status, timezone),
         *_last_backups(status, timezone),
         drill_line(status),

@@ -13,6 +13,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.types import Message
 
 from bot.app.polling import Poller
+from bot.models import NO_REASON
 from bot.services.concurrency.signal import Signal
 from bot.services.contracts.polling import PollingState
 from tests.world.faults import Fault, refused
@@ -102,7 +103,7 @@ async def test_one_unreadable_update_costs_no_other(
     assert sorted(heard) == ["after", "before"]
     (line,) = [line for line in log_lines if "can't be read" in line]
     assert "secret" not in line
-    assert poller.state.trouble == ""
+    assert poller.state.trouble == NO_REASON
 
 
 async def test_an_update_that_is_nothing_at_all_is_passed_over(
@@ -135,7 +136,7 @@ async def test_a_trouble_may_last_for_days(
         assert not polling.done()
     assert slept[:3] == [1, 2, 4]
     assert slept[-1] == longest
-    assert (poller.state.trouble, poller.state.refusals) == ("", 0)
+    assert (poller.state.trouble, poller.state.refusals) == (NO_REASON, 0)
 
 
 async def test_who_presses_three_hundred_times_keeps_nobody_waiting(standin: StandIn, bot: Bot) -> None:
@@ -190,11 +191,11 @@ async def test_that_telegram_answers_again_is_told_once(
         rule = standin.inject(fault, method, times=None)
         for _ in range(2):
             await ann.send("wakes it up")
-        await standin.until(lambda: poller.state.trouble != "")
+        await standin.until(lambda: poller.state.trouble != NO_REASON)
         assert again == []
         rule.cancel()
         await ann.send("after a conflict it is waited for")
-        await standin.until(lambda: poller.state.trouble == "")
+        await standin.until(lambda: poller.state.trouble == NO_REASON)
         asked = len(standin.calls_of(method))
         await ann.send("goes on")
         await standin.until(lambda: len(standin.calls_of(method)) > asked)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.polling import CONFLICT, DRAIN_SECONDS, REFUSED
+from bot.app.polling import DRAIN_SECONDS
 from bot.app.service import DRAIN_DELIVERIES, Service, open_courier
 from bot.config.settings import Settings
 from bot.errors import InstanceError, TelegramError
 from bot.journal.writer import setup_journal
-from bot.models import Actor, BackupState, DeliveryState, ServiceState, Trigger
+from bot.models import Actor, BackupState, DeliveryState, Reason, ServiceState, Trigger, WarningCode
 from bot.services.alarms.loop import ENDS_WITHIN
 from bot.services.catalogue import Catalogue
 from bot.services.files.locks import ServiceLock
@@ -159,12 +159,12 @@ async def test_a_token_refused_for_a_while_ends_nothing(settings: Settings, stan
         clock.release()
         await until(lambda: has(service, BackupState.STORED))
         await until(lambda: _alarmed(service, "token"))
-        assert await _warns(service, REFUSED)
+        assert await _warns(service, WarningCode.TOKEN_REFUSED)
         await standin.until(lambda: len(standin.calls_of("getUpdates", ok=False)) > 2)
         assert not ended.done()
         standin.clear_faults()
         await until(lambda: _not_alarmed(service, "token"))
-        assert not await _warns(service, REFUSED)
+        assert not await _warns(service, WarningCode.TOKEN_REFUSED)
         ended.cancel()
     async with Service.started(settings) as service:
         await ann.wait_for(lambda m: m.document is not None, since=0)
@@ -184,11 +184,11 @@ async def test_two_pollers_are_named(settings: Settings, standin: StandIn) -> No
     rule = standin.inject(faults.refused(409, text), "getUpdates", times=2)
     async with Service.started(settings) as service:
         await rule.struck(1)
-        await until(lambda: _warns(service, CONFLICT))
+        await until(lambda: _warns(service, WarningCode.CONFLICT))
 
 
-async def _warns(service: Service, sentence: str) -> bool:
-    return sentence in (await service.courier.manager.status()).warnings
+async def _warns(service: Service, code: WarningCode) -> bool:
+    return Reason(code) in (await service.courier.manager.status()).warnings
 
 
 async def test_backups_go_on_while_telegram_is_down(settings: Settings, standin: StandIn, ann: Person) -> None:

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.application import app
-from bot.models import OutcomeCode, Reason, Recipient
+from bot.models import NO_REASON, OutcomeCode, Reason, Recipient
 from bot.words.outcomes import reason_words
+from bot.words.warnings import warning_words
 from tests.world.clock import until
 from tests.world.groups import Group
 from tests.world.service import Town, town_in
@@ -99,7 +100,8 @@ async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tm
     courier = scene.service.courier
 
     async def warned(chat: str, times: int) -> bool:
-        return sum(line.startswith(f"The chat {chat}") for line in (await courier.manager.status()).warnings) == times
+        warnings = (await courier.manager.status()).warnings
+        return sum(warning_words(warning).startswith(f"The chat {chat}") for warning in warnings) == times
 
     await scene.ann.set_timer(86_400)
     await until(lambda: warned("11", 1))
@@ -114,7 +116,7 @@ async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tm
 
     # What was set while nobody listened is asked for.
     scene.group.chat.auto_delete = 0
-    assert await courier.timers.ask(GROUP) == ""
+    assert await courier.timers.ask(GROUP) == NO_REASON
     await scene.ann.set_timer(0)
     await until(lambda: warned("11", 0))
     assert await warned(str(GROUP), 0)

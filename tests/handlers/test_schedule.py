@@ -14,6 +14,7 @@ from bot.app.service import Service, open_courier
 from bot.demo.stand_in.state import Message
 from bot.models import BackupState, ServiceState, Trigger
 from bot.services.schedule.plan import SCHEDULE
+from bot.words.warnings import warning_words
 from tests.world.catalogue import archive_named, stored
 from tests.world.clock import StandingClock, until
 from tests.world.phones import Person
@@ -191,7 +192,7 @@ async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House, serv
     await service.parts.planned.follow()
     status = await service.courier.manager.status()
     assert status.schedule == service.parts.planned.scheduler.expression == "0 * * * *"
-    assert "chosen in chat by Ann can't be followed" in " ".join(status.warnings)
+    assert "chosen in chat by Ann can't be followed" in " ".join(map(warning_words, status.warnings))
 
 
 async def test_a_missed_run_is_caught_up_by_the_schedule_of_the_chat(house: House) -> None:

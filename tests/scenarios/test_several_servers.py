@@ -12,10 +12,11 @@ from bot.app.polling import Poller
 from bot.app.service import Service
 from bot.config.settings import load_settings
 from bot.demo.stand_in.state import Message
-from bot.models import Recipient, Trigger
+from bot.models import Recipient, Trigger, WarningCode
 from bot.services.archive.manifest import read_manifest
 from bot.services.delivery import policy
 from bot.services.delivery.policy import ASK_EVERY
+from bot.words.warnings import warning_words
 from tests.world.clock import MovedClock
 from tests.world.databases import make_database, write_env
 from tests.world.messages import archives
@@ -91,7 +92,9 @@ async def test_a_service_that_only_sends_finds_out_that_its_token_is_refused(
         await standin.until(lambda: poller.state.heard)
         assert not [call for call in standin.calls if call.method == "getUpdates"]
         standin.revoke_token(standin.bot().token)
-        await standin.until(lambda: poller.state.refusals > 2 and "refuses" in poller.state.trouble)
+        await standin.until(
+            lambda: poller.state.refusals > 2 and poller.state.trouble.code == WarningCode.TOKEN_REFUSED
+        )
 
 
 async def test_a_server_without_a_name_is_told_to_take_one(standin: StandIn, tmp_path: Path) -> None:
@@ -104,4 +107,6 @@ async def test_a_server_without_a_name_is_told_to_take_one(standin: StandIn, tmp
     async with server(tmp_path, standin, "db", clock, ADMIN_IDS="11", SERVER_NAME="", RECEIVE="off") as nameless:
         await nameless.courier.pins.refresh()
         warnings = (await nameless.courier.manager.status()).warnings
-    assert "This bot serves web too: set SERVER_NAME, and messages say which are from here." in warnings
+    assert "This bot serves web too: set SERVER_NAME, and messages say which are from here." in map(
+        warning_words, warnings
+    )

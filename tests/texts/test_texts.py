@@ -41,6 +41,7 @@ from bot.models import (
     SuccessRate,
     Trigger,
     Verdict,
+    WarningCode,
     because,
 )
 from bot.services.catalogue import Event
@@ -276,7 +277,7 @@ def worst_status() -> Any:
             RecipientStatus(recipient=Recipient(chat_id=-number, thread_id=7), name=LONG, parked_reason=LONG_REASON)
             for number in range(1, 60)
         ),
-        warnings=(LONG,) * 30,
+        warnings=(because(WarningCode.SETTING, said=LONG),) * 30,
     )
 
 

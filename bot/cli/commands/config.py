@@ -32,6 +32,7 @@ from bot.texts.load import load_words
 from bot.texts.markup import one_line
 from bot.texts.schedule_words import in_words
 from bot.words.causes import in_full
+from bot.words.warnings import warning_words
 
 _MOST_LEFT_OUT = 20
 
@@ -78,7 +79,8 @@ def command(
     chosen = {name: stored_override(settings.backup_dir, name) for name in (ADMINS, PLACES)}
     people = Lists(settings, {name: override for name, override in chosen.items() if override is not None})
     timers = stored_timer_warnings(settings.backup_dir, people.everybody)
-    warnings = (*settings.warnings, *filter(None, [plan.fault]), *timers)
+    found_out = (warning_words(why, settings.timezone) for why in (plan.fault, *timers) if why)
+    warnings = (*settings.warnings, *found_out)
     if json:
         _print_json(settings, found, outlooks, plan, people, warnings)
     _require_no_folder(found)

@@ -26,8 +26,9 @@ from bot.services.restore.cut_off import cut_off_restores
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import parse_instant
 from bot.services.restore.unannounced import report_by_hand
+from bot.services.retention.inventory import ahead_warning
 from bot.services.sealing.keys import Keys
-from bot.words.remarks import dated_ahead
+from bot.words.warnings import warning_words
 
 _HOW_ON = "This is the plan; nothing was changed."
 _WHERE_TO = "To carry it out, give --in-place (into the live databases) or --to DIR (beside them)."
@@ -116,7 +117,8 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
                     open_source(wanted, settings, context, abort=abort, quiet=json)
                 )
                 for other in source.ahead:
-                    output.warn(f"{dated_ahead(other, settings.timezone)} Name it by its id to take it.")
+                    ahead = warning_words(ahead_warning(other), settings.timezone)
+                    output.warn(f"{ahead} Name it by its id to take it.")
 
             async def prepare(keys: Keys) -> tuple[Restorer, Prepared]:
                 restorer = Restorer(replace(context, keys=keys), configured)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.models import NO_REASON, Reason
+
 
 @dataclass(slots=True)
 class PollingState:
     """Written by the poller alone; in a process that does not poll it stays as it is."""
 
-    trouble: str = ""
-    """The sentence for the status, empty while all is well."""
+    trouble: Reason = NO_REASON
+    """A `WarningCode` for the status, none while all is well."""
 
     refusals: int = 0
     """How often in a row Telegram has refused the token, which it accepted before."""

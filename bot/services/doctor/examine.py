@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.config.cron import DRILLS_OFF
 from bot.config.settings import Settings
-from bot.models import Examination, Examined, Status
+from bot.models import Examination, Examined, Reason, Status
 from bot.services.contracts.asked import Asked
 from bot.services.contracts.destination import ArchiveDestination
 from bot.services.delivery.router import Router
@@ -18,6 +18,7 @@ from bot.services.host.accounts import me
 from bot.services.host.planning import writable_folders
 from bot.services.people.people import People
 from bot.services.snapshot.databases import Discovery
+from bot.words.warnings import warning_words
 
 
 async def examine(
@@ -29,7 +30,7 @@ async def examine(
     destinations: Router[ArchiveDestination],
     asked: Asked,
     polled_here: bool,
-    polling_trouble: str,
+    polling_trouble: Reason,
 ) -> Examination:
     """Examine the installation; a service that runs is not disturbed, and nothing is sent.
 
@@ -53,7 +54,7 @@ async def examine(
             *await asyncio.to_thread(_all, surroundings.settings_read(settings)),
             *await asyncio.to_thread(_all, service.as_whom(settings, user)),
             chats.token(report),
-            chats.poller(report, receives=settings.receive, listened=listens, trouble=polling_trouble),
+            chats.poller(report, receives=settings.receive, listened=listens, trouble=warning_words(polling_trouble)),
             chats.clock(asked.ahead()),
             surroundings.time_zone(settings, status.now),
             *reached,

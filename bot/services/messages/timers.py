@@ -9,7 +9,7 @@ from pathlib import Path
 from loguru import logger
 
 from bot.clock import Clock
-from bot.models import Recipient
+from bot.models import NO_REASON, Reason, Recipient, WarningCode, because
 from bot.services.catalogue import Catalogue, stored_auto_deleting
 from bot.services.contracts.chats import Chats
 from bot.services.contracts.destination import Outcome, Parked
@@ -45,8 +45,8 @@ class Timers:
         for current in await self._catalogue.recipients.all_current(self._recipients):
             await self.ask(current.chat_id)
 
-    async def ask(self, chat_id: int) -> str:
-        """Ask for one chat; return the warning, empty without a timer or where Telegram does not say."""
+    async def ask(self, chat_id: int) -> Reason:
+        """Ask for one chat; return the warning, none without a timer or where Telegram does not say."""
         try:
             chat = await self._chats.describe(chat_id)
         except Outcome as outcome:
@@ -54,12 +54,12 @@ class Timers:
             if isinstance(outcome, Parked):
                 for recipient in await self._of_chat(chat_id):
                     await self._catalogue.recipients.park(recipient, outcome.reason)
-            return ""
+            return NO_REASON
         seconds = chat.auto_delete
         await self.changed(chat_id, seconds)
         for recipient in await self._of_chat(chat_id) if chat.name else ():
             await self._catalogue.recipients.set_name(recipient, chat.name)
-        return timer_warning("This chat", seconds) if seconds else ""
+        return because(WarningCode.AUTO_DELETE, seconds=seconds) if seconds else NO_REASON
 
     async def _of_chat(self, chat_id: int) -> tuple[Recipient, ...]:
         everybody = await self._catalogue.recipients.all_current(self._people.everybody)
@@ -72,31 +72,21 @@ class Timers:
                 await self._catalogue.recipients.set_auto_delete(current, seconds)
 
 
-async def timer_warnings(catalogue: Catalogue, recipients: Iterable[Recipient]) -> tuple[str, ...]:
+async def timer_warnings(catalogue: Catalogue, recipients: Iterable[Recipient]) -> tuple[Reason, ...]:
     """Return a warning for each of these recipients whose chat has a timer."""
     ours = await catalogue.recipients.all_current(recipients)
     return _warnings(await catalogue.recipients.auto_deleting(), ours)
 
 
-def stored_timer_warnings(backup_dir: Path, recipients: Iterable[Recipient]) -> tuple[str, ...]:
+def stored_timer_warnings(backup_dir: Path, recipients: Iterable[Recipient]) -> tuple[Reason, ...]:
     """Return those warnings as the service last recorded them, read without opening the store. Blocking."""
     return _warnings(stored_auto_deleting(backup_dir), recipients)
 
 
-def _warnings(timed: Iterable[tuple[Recipient, str, int]], ours: Iterable[Recipient]) -> tuple[str, ...]:
+def _warnings(timed: Iterable[tuple[Recipient, str, int]], ours: Iterable[Recipient]) -> tuple[Reason, ...]:
     chats = {one.chat_id for one in ours if one.is_chat}
     return tuple(
-        timer_warning(f"The chat {recipient.address}{f' ({name})' if name else ''}", seconds)
+        because(WarningCode.AUTO_DELETE, address=recipient.address, name=name, seconds=seconds)
         for recipient, name, seconds in timed
         if recipient.chat_id in chats
-    )
-
-
-def timer_warning(chat: str, seconds: int) -> str:
-    """Say what a timer does, and how it is turned off."""
-    days, hours = seconds / 86_400, seconds / 3600
-    length = f"{days:g} days" if days > 1 else "a day" if days == 1 else f"{hours:g} hours"
-    return (
-        f"{chat} deletes every message after {length}, backups and the pinned list of restore points too: "
-        "turn its auto-delete timer off in the chat's settings."
     )

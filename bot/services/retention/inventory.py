@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from zoneinfo import ZoneInfo
 
 from loguru import logger
 
 from bot.errors import CourierError
-from bot.models import NO_REASON, Backup, Cause, Reason, because
+from bot.models import NO_REASON, Backup, Cause, Reason, WarningCode, because
 from bot.services.catalogue import Catalogue, StoredArchive
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import ArchiveFile, Store
 from bot.words.causes import sentence_of
-from bot.words.failures import stored_fault_words
-from bot.words.remarks import dated_ahead
 
 _MOST = 3
 """Archives that are named one by one."""
@@ -90,15 +87,22 @@ async def is_as_written(store: Store, backup: Backup) -> bool:
         return True
 
 
-async def archive_warnings(catalogue: Catalogue, timezone: ZoneInfo) -> tuple[str, ...]:
-    """Return what people should know of archives dated in the future and of stores' losses, a sentence for each."""
+async def archive_warnings(catalogue: Catalogue) -> tuple[Reason, ...]:
+    """Return what people should know of archives dated in the future and of stores' losses."""
     ahead = await catalogue.backups.dated_ahead()
-    lines = [dated_ahead(backup, timezone) for backup in ahead[:_MOST]]
+    found = [ahead_warning(backup) for backup in ahead[:_MOST]]
     lost = await catalogue.archives.store_faults()
-    lines += [stored_fault_words(*fault) for fault in lost[:_MOST]]
+    for store, archive, why in lost[:_MOST]:
+        facts = (("store", store), ("stored", archive), ("cause", why.code), *why.facts)
+        found.append(Reason(WarningCode.STORED_FAULT, facts))
     if len(lost) > _MOST:
-        lines.append(f"{len(lost) - _MOST} more archives in object stores are gone or damaged.")
-    return tuple(lines)
+        found.append(because(WarningCode.STORED_FAULTS, count=len(lost) - _MOST))
+    return tuple(found)
+
+
+def ahead_warning(backup: Backup) -> Reason:
+    """Return that a backup is dated in the future."""
+    return because(WarningCode.DATED_AHEAD, backup=backup.id, at=backup.started_at.isoformat())
 
 
 async def _record(catalogue: Catalogue, archive: Backup | StoredArchive, fault: Reason, file: ArchiveFile) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.config.cron import validate_expression
-from bot.models import PAUSED, Override
+from bot.models import NO_REASON, PAUSED, Override, Reason, WarningCode, because
 from bot.services.catalogue import Catalogue
 
 SCHEDULE = "schedule"
@@ -20,7 +20,7 @@ class SchedulePlan:
     setting: str
     override: Override | None = None
     paused: Override | None = None
-    fault: str = ""
+    fault: Reason = NO_REASON
 
     @property
     def chosen(self) -> bool:
@@ -41,6 +41,6 @@ def resolve(setting: str, override: Override | None, paused: Override | None = N
     try:
         expression = validate_expression(override.value)
     except ValueError as error:
-        fault = f"The schedule chosen in chat by {override.set_by} can't be followed, so SCHEDULE is: {error}"
+        fault = because(WarningCode.SCHEDULE_UNREADABLE, by=override.set_by, said=str(error))
         return SchedulePlan(expression=setting, setting=setting, paused=paused, fault=fault)
     return SchedulePlan(expression=expression, setting=setting, override=override, paused=paused)

@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import ArchiveError
-from bot.models import NO_REASON, BackupDay, BackupDetails, BackupPage, Status
+from bot.models import NO_REASON, OTHER, BackupDay, BackupDetails, BackupPage, Reason, Status, WarningCode, because
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Files
@@ -50,11 +50,11 @@ class Inventory:
 
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""
-        settings, unseen = self.settings, ""
+        settings, unseen = self.settings, NO_REASON
         try:
             await self.housekeeping.take_stock()
         except ArchiveError as error:
-            unseen = error.sentence
+            unseen = error.cause or Reason(OTHER, (("said", error.sentence),))
         plan = await read_plan(settings.schedule, self.catalogue)
         status = await read_status(
             self.catalogue,
@@ -65,9 +65,9 @@ class Inventory:
             now=self.clock(),
             running=await self.under_way.anywhere(),
             warnings=(
-                *settings.warnings,
+                *(because(WarningCode.SETTING, said=sentence) for sentence in settings.warnings),
                 *filter(None, [unseen, plan.fault, self.polling.trouble]),
-                *await archive_warnings(self.catalogue, settings.timezone),
+                *await archive_warnings(self.catalogue),
                 *await timer_warnings(self.catalogue, self.people.everybody),
                 *await self._without_a_name(),
             ),
@@ -82,12 +82,12 @@ class Inventory:
         missed = await read_missed(self.catalogue, plan, timezone, since, self.clock())
         return with_missed(await self.catalogue.charts.days(since, timezone), missed, timezone)
 
-    async def _without_a_name(self) -> tuple[str, ...]:
+    async def _without_a_name(self) -> tuple[Reason, ...]:
         """Warn where other servers share the bot, and no message says that it is from this one."""
         others = () if self.settings.server_name else await self.catalogue.messages.other_server_names()
         if not others:
             return ()
-        return (f"This bot serves {', '.join(others[:3])} too: set SERVER_NAME, and messages say which are from here.",)
+        return (Reason(WarningCode.SHARED_BOT, tuple(("server", one) for one in others[:3])),)
 
     async def history(self, page: int, per_page: int = 8) -> BackupPage:
         """Page `page` of all runs, newest first; a page past the end shows the last one."""

@@ -72,7 +72,7 @@ async def read_status(
     discovery: Discovery,
     now: datetime,
     running: RunInProgress | None,
-    warnings: Sequence[str],
+    warnings: Sequence[Reason],
 ) -> Status:
     """Read everything `Backup Status` shows; changes nothing."""
     heartbeat, paused = await catalogue.service.heartbeat(), plan.paused

@@ -17,6 +17,7 @@ from bot.services.recovery.document import Document, choose, write_document
 from bot.services.recovery.recover import Found, choose_point
 from bot.services.restore.sources import find_source
 from bot.texts import history as history_texts
+from bot.words.warnings import warning_words
 from tests.world.catalogue import House
 
 NOW = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
@@ -59,7 +60,7 @@ async def test_everybody_names_the_same_newest_backup(tmp_path: Path, ahead: tim
         assert [other.id for other in origin.ahead] == [wrong.id]
         status = await courier.manager.status()
         assert status.latest.id == status.latest_proven.id == newest.id
-        assert any(f"Backup {wrong.id} is dated in the future" in warning for warning in status.warnings)
+        assert any(f"Backup {wrong.id} is dated in the future" in warning_words(warning) for warning in status.warnings)
         words = history_texts.details(await courier.manager.details(wrong.id), house.now, courier.settings.timezone)
         assert "Dated in the future" in words
         drill = await courier.drills.drill_newest()

@@ -15,9 +15,9 @@ from bot.services.objects.archives import DAMAGED_NAME
 from bot.services.objects.destination import ObjectDestination
 from bot.services.objects.index import INDEX_NAME, IndexUnreadableError, read_index, write_index
 from bot.services.retention.inventory import archive_warnings
+from bot.words.warnings import warning_words
 from tests.world.delivery import House
 from tests.world.places import BUCKET, URL, object_destination, s3_client
-from tests.world.samples import BERLIN
 
 PREFIX = URL.removeprefix(f"s3://{BUCKET}/") + "/"
 STORE = Recipient(place=URL)
@@ -97,13 +97,13 @@ async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house
     index = await destination.archives.index()
     assert [(held.archive, held.fault) for held in index.faulty] == [(second.archive_name, _CODES[spoil])]
     assert second.archive_name not in {point.archive for point in index.points}
-    assert any(second.archive_name in line for line in await archive_warnings(house.catalogue, BERLIN))
+    assert any(second.archive_name in warning_words(one) for one in await archive_warnings(house.catalogue))
     await put(house, destination, first)
     assert len((await destination.archives.index()).faulty) == 1
     if spoil == "gone":  # put there once more, it counts again
         await put(house, destination, second)
         assert not (await destination.archives.index()).faulty
-        assert not await archive_warnings(house.catalogue, BERLIN)
+        assert not await archive_warnings(house.catalogue)
 
 
 async def test_what_is_there_already_is_not_sent_again(house: House, s3: str) -> None:
