@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
+from bot.clock import Clock
 from bot.errors import CourierError
 from bot.handlers.concern_buttons import concern_row
 from bot.handlers.drawing import keyboards
@@ -65,13 +66,15 @@ def build_health_router(patience: float = 0.5) -> Router:
     return router
 
 
-async def examine_everything(_: CallbackQuery, press: ButtonPress, manager: Manager, view: LiveView) -> None:
+async def examine_everything(
+    _: CallbackQuery, press: ButtonPress, manager: Manager, clock: Clock, timezone: ZoneInfo, view: LiveView
+) -> None:
     """Look at everything that a helper would ask for, and draw it, the bad news first."""
     await press.draw(Screen(examination_texts.examining(), keyboards.to_health()))
     async with view.showing(press.slot, LiveKind.EXAMINATION):
         try:
             async with asyncio.timeout(GIVEN_UP_AFTER):
-                found = await manager.examine()
+                found = examination_texts.with_alarms(await manager.examine(), clock(), timezone)
         except TimeoutError:
             await press.draw(Screen(too_slow(), keyboards.to_health()))
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.models.alarms import Alarm
 from bot.models.status import Condition
 
 
@@ -23,10 +24,14 @@ class Examined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """Everything that was looked at, in the order of the flow; rights and rooms are those of `user`."""
+    """Everything that was looked at, in the order of the flow; rights and rooms are those of `user`.
+
+    `alarms` are open, and no part until they were given their words.
+    """
 
     user: str
     parts: tuple[Examined, ...]
+    alarms: tuple[Alarm, ...] = ()
 
     @property
     def worst(self) -> Condition:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from bot.models import Condition, Examination, Examined
+from bot.clock import date_time
+from bot.models import Alarm, Condition, Examination, Examined
+from bot.texts.alarm_words import words_of
 from bot.texts.markup import FittedList, compose, one_line, sentence, text
 from bot.texts.measures import count
 from bot.texts.verdict import CONDITION_ICONS
@@ -17,6 +22,17 @@ def examination(found: Examination) -> str:
     """Return what is wrong with its mend, what needs a look, and then what is well."""
     parts = sorted(found.parts, key=lambda one: -one.condition)
     return compose(f"🩺 <b>Full check</b>: {verdict(found)}", "", FittedList(tuple(map(_part, parts)), len(parts)))
+
+
+def with_alarms(found: Examination, now: datetime, timezone: ZoneInfo) -> Examination:
+    """Return it with a line for each alarm that is open, in the alarm's own words."""
+    return replace(found, parts=(*found.parts, *(_alarm(one, now, timezone) for one in found.alarms)), alarms=())
+
+
+def _alarm(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> Examined:
+    said = f"{words_of(alarm, now, timezone).title}, since {date_time(alarm.began_at, timezone)}"
+    mend = "`sqlite-courier status`, and its message in the chat, say more."  # and has the buttons for it
+    return Examined(part="alarm", about="Alarm", condition=Condition.WRONG, said=said, mend=mend)
 
 
 def examining() -> str:

@@ -29,7 +29,7 @@ from bot.services.doctor.service import installed
 from bot.services.host import accounts
 from bot.services.host.commands import last_words
 from bot.services.host.machine import ask, of_settings
-from bot.texts.examination import plain_lines, verdict
+from bot.texts.examination import plain_lines, verdict, with_alarms
 
 EXAMPLES = ("sqlite-courier doctor", "sudo .venv/bin/sqlite-courier doctor --env-file /srv/app/.env")
 
@@ -90,7 +90,7 @@ async def _examine_with(settings: Settings) -> Examination:
             stack.push_async_callback(bot.session.close)
         courier = build_courier(settings, catalogue, store, bot, clock=utc_now)
         await courier.people.load()
-        return await courier.manager.examine()
+        return with_alarms(await courier.manager.examine(), utc_now(), settings.timezone)
 
 
 def _faults(error: SettingsError) -> tuple[Examined, ...]:

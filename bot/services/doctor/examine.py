@@ -49,6 +49,7 @@ async def examine(
     room = await asyncio.to_thread(_all, surroundings.folders(settings, database_bytes=sizes, archive_bytes=archive))
     return Examination(
         user=user,
+        alarms=status.alarms,
         parts=(
             surroundings.versions(),
             *await asyncio.to_thread(_all, surroundings.settings_read(settings)),

@@ -100,10 +100,6 @@ def results(status: Status, timezone: ZoneInfo, *, drills_planned: bool) -> Iter
         yield look("drill", "Last test-restore", f"none yet{planned}", mend)
     for sentence in status.cut_off:
         yield look("restore", "Restore", sentence)
-    for alarm in status.alarms:
-        about = f"{alarm.kind} {alarm.subject}".strip()
-        said = f"{about}, since {date_time(alarm.began_at, timezone)}"
-        yield wrong("alarm", "Alarm", said, "`sqlite-courier status`, and its message in the chat, say more.")
 
 
 def _delivery(status: Status) -> Examined:

@@ -7,13 +7,16 @@ import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.clock import utc_now
 from bot.config.settings import Settings
 from bot.models import Condition, Examination, Examined
 from bot.services.doctor.surroundings import folders
 from bot.services.host import machine
+from bot.texts.examination import with_alarms
 from tests.world.databases import make_database
 from tests.world.full_disk import small_disk
 from tests.world.service import Town, town_in
@@ -82,7 +85,11 @@ async def test_what_is_wrong_has_a_line_and_a_mend(town: Town) -> None:
         Condition.LOOK,
         True,
     )
-    assert [line for line in found.parts if line.part == "alarm"]
+    told = with_alarms(found, utc_now(), ZoneInfo("UTC"))
+    alarms = [line for line in told.parts if line.part == "alarm"]
+    assert any(line.said.startswith("Ben can't be reached, since ") for line in alarms)
+    assert any("notes.db" in line.said and "skipped:" not in line.said for line in alarms)
+    assert len(alarms) == len(found.alarms)
 
 
 @pytest.mark.parametrize(
