@@ -88,6 +88,7 @@ async def test_what_is_recorded_are_codes_that_the_words_know(tmp_path: Path, s3
         await courier.catalogue.recipients.park(Recipient(chat_id=12), Reason(OutcomeCode.BLOCKED))
         (store / (await courier.catalogue.backups.get(gone)).archive_name).unlink()
         good.unlink()
+        unknown.unlink()
         with suppress(CourierError):
             await back_up(courier)
         await look(courier)
