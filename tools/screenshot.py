@@ -6,6 +6,9 @@ It needs Debian's chromium, chromium-driver and fonts-noto-color-emoji, or what 
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from bot.demo.web.serve import served
@@ -36,5 +39,13 @@ async def main() -> None:
         PICTURE.write_bytes(await browser.picture())
 
 
+def shows_emoji() -> bool:
+    """Whether a font of this machine has them: without one, the picture would be full of empty boxes."""
+    pin = ["fc-list", ":charset=1f4cc"]
+    return shutil.which(pin[0]) is None or bool(subprocess.run(pin, stdout=subprocess.PIPE, check=False).stdout)  # noqa: S603
+
+
 if __name__ == "__main__":
+    if not shows_emoji():
+        sys.exit("No font here has emoji: install fonts-noto-color-emoji, or what this system calls it.")
     asyncio.run(main())

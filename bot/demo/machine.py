@@ -57,6 +57,7 @@ def write_env(folder: Path, sources: Sequence[str], api: StandIn) -> Settings:
         "DATABASES=" + ",".join(f"'{source}'" for source in sources),
         *places(folder, api),
     ]
+    env.touch(mode=0o600)  # as `setup` does: it holds the token, and the full check looks
     env.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return load_settings(env)
 

@@ -14,7 +14,9 @@ import pytest
 from aiohttp import ClientError, ClientSession, web
 
 from bot.demo.web.guard import guard, put_headers
+from bot.demo.web.scene import Scene
 from bot.demo.web.serve import served
+from bot.demo.web.troubles import TroubledTelegram
 from tests.world.processes import started
 from tests.world.shell import Shell
 from tools import browser
@@ -63,6 +65,14 @@ async def test_a_visitor_backs_up_restores_and_gets_a_lost_server_back() -> None
         await visitor.click("document.getElementById('hour')")
         await visitor.until(f"{ARCHIVES}.length == 3")
         assert await visitor.complaints() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its rights are another matter there")
+async def test_the_settings_of_the_demo_are_its_own(tmp_path: Path) -> None:
+    """Its own full check would warn of a token that others can read."""
+    async with TroubledTelegram() as api:
+        scene = await Scene.set_up(api, tmp_path)
+    assert (scene.server / ".env").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.fixture
