@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loguru import logger
 
@@ -20,6 +20,9 @@ from bot.services.schedule.missed import rule_of
 from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import Scheduler
 from bot.words.actors import actor_words
+
+FRESH = timedelta(minutes=10)
+"""Begun so much before a run is due, at most, a backup holds what that run is to hold."""
 
 _LOOK_BACK = 20
 """More backups than there are safety copies between two runs of a schedule, as a rule."""
@@ -175,7 +178,7 @@ class PlannedRuns:
         await self._next_run_changed()
 
     async def _back_up_in_turn(self, planned: datetime, trigger: Trigger) -> RunResult:
-        """Back up once no other run is under way; where that was a backup, and came out well, it counts as this run.
+        """Back up once no other run is under way; where that was a fresh backup that came out well, it is this one.
 
         Stopped while it waits, the run counts as missed, and the next start catches up with it. Raises what `back_up`
         raises.
@@ -206,10 +209,11 @@ class PlannedRuns:
                 await self._under_way.over(self._stopping)
 
     async def _made_since(self, planned: datetime) -> RunResult | None:
-        """Return the newest good backup of a run that was under way at an instant, or began since."""
+        """Return the newest good backup of a run that was under way at an instant and fresh, or began since."""
         for backup in await self._catalogue.backups.select(limit=_LOOK_BACK):
             ended = backup.finished_at is not None and backup.finished_at >= planned
-            if ended and backup.proven and backup.trigger is not Trigger.SAFETY:
+            new = ended and backup.started_at >= planned - FRESH
+            if new and backup.proven and backup.trigger is not Trigger.SAFETY:
                 return RunResult(backup=backup, deliveries=await self._catalogue.deliveries.of(backup.id))
         return None
 

@@ -1,8 +1,9 @@
 """The vocabulary: frozen values that the stages hand to one another; a file per topic, in the order of the flow.
 
-reasons, causes, actions, outcomes → databases → archives → backups → deliveries → drills, restore_points, restores →
-runs → alarms → load → status, history, examination: each knows only those before it. Everybody else imports from here.
-Times are aware datetimes in UTC, sizes are bytes, durations are seconds, unless a name says otherwise.
+reasons, causes, actions, outcomes, retention, warnings → databases → archives → backups → deliveries → drills,
+restore_points, restores → runs → alarms → load → status, history, examination: each knows only those before it.
+Everybody else imports from here. Times are aware datetimes in UTC, sizes are bytes, durations are seconds, unless a
+name says otherwise.
 """
 
 from bot.models.actions import Action, Actor
