@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from aiogram import Bot, F, Router
 from aiogram.types import CallbackQuery, Message, User
@@ -22,8 +21,6 @@ from bot.services.people.choices import ADMINS, PLACES
 from bot.services.telegram.answers import get_chat
 from bot.texts import people as words
 
-if TYPE_CHECKING:
-    pass
 
 _PERSON, _GROUP = "person", "group"
 ANSWER_SECONDS = 10

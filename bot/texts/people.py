@@ -119,7 +119,7 @@ def admin_added(one: Recipient, called: str, *, reached: bool) -> str:
 
 def already(one: Recipient, called: str) -> str:
     """Return the answer where nothing had to be done."""
-    return f"{_named(one, called)} was so already."
+    return f"{_named(one, called)} is on the list already."
 
 
 def invitation(username: str, inviter: str) -> str:

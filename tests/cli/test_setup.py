@@ -187,7 +187,7 @@ async def test_a_token_file_that_others_can_read_is_closed_to_them(desk: Desk, m
     monkeypatch.setattr(accounts, "owner_of", lambda path: "ben" if path == file else "ann")
     await desk.run(terminal=False, token_file=file, **answers)
     assert file.stat().st_mode & 0o777 == 0o644
-    assert f"its owner should run chmod 600 {file}" in desk.warned
+    assert f"can be read by others: have root run chown ann {file} && chmod 600 {file}" in desk.warned
 
 
 @pytest.mark.parametrize(

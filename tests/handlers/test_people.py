@@ -50,6 +50,15 @@ async def until_archives(town: Town, person: object) -> None:
     await town.api.until(lambda: bool(archives(person)))  # type: ignore[arg-type]
 
 
+async def test_an_admin_who_is_one_already_stays_one(town: Town) -> None:
+    """Telegram's list offers everybody; a choice that changes nothing says so."""
+    await (await town.ann.press("➕ Add an admin", message=await admins_of(town))).answered()
+    await town.ann.wait_for(lambda m: "Who is to be an admin?" in m.text)
+    await town.ann.pick("👤 Choose a person", town.ben)
+    await town.ann.wait_for(lambda m: "(12) is on the list already." in m.text)
+    assert town.service.courier.people.admin_ids == (11, 12)
+
+
 async def test_who_is_removed_is_heard_no_more_and_the_last_one_stays(town: Town) -> None:
     """Two presses, and at once: no press, no backup, no menu of commands. Over a restart, until .env holds again."""
     await town.service.courier.timers.ask(12)  # Ben's name is known

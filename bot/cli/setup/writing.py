@@ -113,7 +113,8 @@ def _close_token_file(draft: Draft) -> None:
         path.chmod(0o600)
         hand_over(path, owner=draft.owner)
     except OSError:
-        output.warn(f"{path}, which holds the token, can be read by others: its owner should run chmod 600 {path}")
+        mend = accounts.to_close(path, draft.owner or accounts.me())
+        output.warn(f"{path}, which holds the token, can be read by others: have root run {mend}")
     else:
         output.tell(f"✓ {path} can be read by its owner alone now, since it holds the token.")
 

@@ -22,6 +22,7 @@ from bot.config.settings import Settings
 from bot.models import Examined
 from bot.services.doctor.parts import good, look, wrong
 from bot.services.files.space import is_full
+from bot.services.host import accounts
 
 _CORE = ("aiogram", "aiohttp", "isal")
 _EXTRAS = ("cryptography", "pyrage", "obstore", "aiosmtplib", "apprise", "aiohttp-socks")
@@ -53,12 +54,8 @@ def settings_read(settings: Settings) -> Iterator[Examined]:
         secrets.append(Path(texts["BOT_TOKEN_FILE"]).expanduser().absolute())
     for path in secrets:
         if sys.platform != "win32" and path.is_file() and path.stat().st_mode & 0o077:
-            yield look(
-                "settings",
-                "Settings",
-                f"{path}, which holds the token, can be read by others",
-                f"Run chmod 600 {path}.",
-            )
+            said = f"{path}, which holds the token, can be read by others"
+            yield look("settings", "Settings", said, f"Run {accounts.to_close(path, accounts.me())}.")
 
 
 def time_zone(settings: Settings, now: datetime) -> Examined:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,12 @@ def hand_over(path: Path, user: str) -> None:
 
         known = pwd.getpwnam(user)
         os.chown(path, known.pw_uid, known.pw_gid)
+
+
+def to_close(path: Path, user: str) -> str:
+    """Return the commands that let a user alone read a file. Raises `OSError`."""
+    chmod = f"chmod 600 {shlex.quote(str(path))}"
+    return chmod if owner_of(path) == user else f"chown {user} {shlex.quote(str(path))} && {chmod}"
 
 
 def run_as(

@@ -15,7 +15,7 @@ from bot.clock import utc_now
 from bot.config.settings import Settings
 from bot.models import Condition, Examination, Examined
 from bot.services.doctor.surroundings import folders
-from bot.services.host import machine
+from bot.services.host import accounts, machine
 from bot.texts.examination import with_alarms
 from tests.world.databases import make_database
 from tests.world.full_disk import small_disk
@@ -119,6 +119,18 @@ async def test_whether_a_service_comes_back_with_the_machine_is_told_by_where_it
     monkeypatch.setattr(machine, "_SYSTEMD_RUNS", tmp_path / "nowhere")
     found = one(await examined(town), "installed")
     assert (found.condition, "systemd does not run here" in found.said) == (Condition.GOOD, True)
+
+
+async def test_who_else_can_read_the_token_is_told_with_what_leaves_it_to_this_user(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """chmod alone would take it from a user to whom it does not belong: a container's, with root's file."""
+    town.env.chmod(0o644)
+    (line,) = [one for one in (await examined(town)).parts if "which holds the token" in one.said]
+    assert (line.condition, line.mend) == (Condition.LOOK, f"Run chmod 600 {town.env}.")
+    monkeypatch.setattr(accounts, "owner_of", lambda _: "somebody")
+    (line,) = [one for one in (await examined(town)).parts if "which holds the token" in one.said]
+    assert line.mend == f"Run chown {accounts.me()} {town.env} && chmod 600 {town.env}."
 
 
 async def test_a_token_that_is_refused_leaves_the_recipients_alone(town: Town) -> None:
