@@ -88,12 +88,17 @@ class Canvas:
 
     def triangle(self, x: float, y: float, colour: Colour, *, size: float = 22) -> None:
         """Draw a triangle that stands on `y`: an alarm."""
-        self._add("path", d=_closed((x - size / 2, y), (x, y - size), (x + size / 2, y)), fill=colour)
+        self._mark(colour, (x - size / 2, y), (x, y - size), (x + size / 2, y))
 
     def diamond(self, x: float, y: float, colour: Colour, *, size: float = 26) -> None:
         """Draw a diamond that stands on `y`: a restore."""
         half = size / 2
-        self._add("path", d=_closed((x - half, y - half), (x, y - size), (x + half, y - half), (x, y)), fill=colour)
+        self._mark(colour, (x - half, y - half), (x, y - size), (x + half, y - half), (x, y))
+
+    def _mark(self, colour: Colour, *points: tuple[float, float]) -> None:
+        # With a rim of paper, marks that lie on one another are still two.
+        rim = {"stroke": Colour.PAPER, "stroke-width": 3, "stroke-linejoin": "round"}
+        self._add("path", d=_closed(*points), fill=colour, **rim)
 
     def svg(self) -> str:
         """Return the picture."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
@@ -112,13 +112,26 @@ def _below(canvas: Canvas, trends: Trends, across: Axis, bottom: float, timezone
 
 def _marks(canvas: Canvas, marks: Sequence[Mark], across: Axis, bottom: float) -> None:
     """Set a shape over each mark, and say below what the shapes mean."""
-    shapes = {MarkKind.ALARM: canvas.triangle, MarkKind.RESTORE: canvas.diamond}
-    for mark in marks:
-        shapes[mark.kind](across.at(mark.at.timestamp()), TOP + 12, mark_colour(mark.kind))
-    x = float(LEFT)
+    set_marks(canvas, marks, across, TOP + 12)
+    explain_marks(canvas, marks, LEFT, bottom + 112)
+
+
+def set_marks(canvas: Canvas, marks: Iterable[Mark], across: Axis, y: float) -> None:
+    """Set the shape of each mark on `y`, alarms in front."""
+    for mark in sorted(marks, key=lambda mark: mark.kind is MarkKind.ALARM):
+        _shape(canvas, mark.kind, across.at(mark.at.timestamp()), y)
+
+
+def explain_marks(canvas: Canvas, marks: Sequence[Mark], x: float, y: float) -> None:
+    """Say in a line what the shapes of the marks mean, and how many there are of each."""
     for kind in MarkKind:
         number = sum(mark.kind is kind for mark in marks)
         if number:
-            shapes[kind](x + 12, bottom + 112, mark_colour(kind))
-            canvas.words(x + 36, bottom + 112, count(number, kind.value), size=SMALL, colour=Colour.FAINT)
+            _shape(canvas, kind, x + 12, y)
+            canvas.words(x + 36, y, count(number, kind.value), size=SMALL, colour=Colour.FAINT)
             x += 260
+
+
+def _shape(canvas: Canvas, kind: MarkKind, x: float, y: float) -> None:
+    draw = canvas.triangle if kind is MarkKind.ALARM else canvas.diamond
+    draw(x, y, mark_colour(kind))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from bot.charts.canvas import MARGIN, SMALL, TITLE, WIDTH, WORDS, Canvas, Colour, shortened
-from bot.charts.growth import compact, curve, growth, mark_colour, span_words
+from bot.charts.growth import compact, curve, explain_marks, growth, set_marks, span_words
 from bot.charts.scale import Axis, value_axis
-from bot.models import MarkKind, Trend, Trends
+from bot.models import Mark, MarkKind, Trend, Trends
 from bot.texts.measures import count, human_size
 
 MOST = 10
@@ -23,8 +23,10 @@ def overview(trends: Trends, timezone: ZoneInfo) -> str:
     ranked = sorted(trends.databases, key=_movement, reverse=True)
     shown, rest = ranked[:MOST], ranked[MOST:]
     shown.sort(key=lambda trend: trend.name)
+    marks = [mark for trend in shown for mark in _own_marks(trend)]
+    bottom = TOP + len(shown) * ROW
     canvas = Canvas(
-        TOP + len(shown) * ROW + (90 if rest else 30),
+        bottom + (90 if rest else 30) + (60 if marks else 0),
         label=f"{count(len(ranked), 'database')}: rows and size over {span_words(trends)}",
     )
     canvas.words(MARGIN, 84, count(len(ranked), "database"), size=TITLE)
@@ -38,8 +40,14 @@ def overview(trends: Trends, timezone: ZoneInfo) -> str:
         words = (
             f"and {len(rest)} more: {moved} of them changed a little" if moved else f"and {len(rest)} more, unchanged"
         )
-        canvas.words(MARGIN, TOP + len(shown) * ROW + 46, words, colour=Colour.FAINT)
+        canvas.words(MARGIN, bottom + 46, words, colour=Colour.FAINT)
+    explain_marks(canvas, marks, MARGIN, bottom + (110 if rest else 50))
     return canvas.svg()
+
+
+def _own_marks(trend: Trend) -> list[Mark]:
+    """Return what is marked of this database, and not of all."""
+    return [mark for mark in trend.marks if mark.name]
 
 
 def _movement(trend: Trend) -> float:
@@ -47,7 +55,7 @@ def _movement(trend: Trend) -> float:
     first, last = trend.points[0], trend.points[-1]
     rows = abs((last.rows or 0) - (first.rows or 0)) / max(1, first.rows or 0, last.rows or 0)
     size = abs(last.bytes - first.bytes) / max(1, first.bytes, last.bytes)
-    return max(rows, size) + any(mark.kind is MarkKind.ALARM and mark.name for mark in trend.marks)
+    return max(rows, size) + any(mark.kind is MarkKind.ALARM for mark in _own_marks(trend))
 
 
 def _line(canvas: Canvas, trend: Trend, across: Axis, top: float) -> None:
@@ -60,9 +68,7 @@ def _line(canvas: Canvas, trend: Trend, across: Axis, top: float) -> None:
     placed = counted or [(point.at, float(point.bytes)) for point in trend.points]
     axis = value_axis([value for _, value in placed], start=top + ROW - 18, end=top + 24)
     curve(canvas, placed, across, axis, width=4)
-    for mark in (mark for mark in trend.marks if mark.name):
-        shape = canvas.triangle if mark.kind is MarkKind.ALARM else canvas.diamond
-        shape(across.at(mark.at.timestamp()), top + 28, mark_colour(mark.kind))
+    set_marks(canvas, _own_marks(trend), across, top + 28)
     if last.rows is not None:
         canvas.words(RIGHT, top + 58, f"{compact(last.rows)} rows", anchor="end")
         change = last.rows - (first.rows if first.rows is not None else last.rows)

@@ -41,9 +41,9 @@ def reach(places: Sequence[Reach], now: datetime, timezone: ZoneInfo) -> str:
 
 def _place(canvas: Canvas, place: Reach, across: Axis, top: float, timezone: ZoneInfo) -> None:
     canvas.words(MARGIN, top + 40, shortened(name_of(place), 480, 36))
-    held = (
-        f"{count(len(place.times), 'backup')} since {date_time(place.times[0], timezone)}" if place.times else "nothing"
-    )
+    held, number = "nothing", len(place.times)
+    if place.times:
+        held = f"{count(number, 'backup')}{', of' if number == 1 else ' since'} {date_time(place.times[0], timezone)}"
     canvas.words(RIGHT, top + 40, held, size=SMALL, colour=Colour.FAINT, anchor="end")
     canvas.rect(MARGIN, top + 62, RIGHT - MARGIN, 52, Colour.EMPTY, rounded=6)
     for x in sorted({round(across.at(at.timestamp())) for at in place.times}):

@@ -23,7 +23,8 @@ def week(days: Sequence[BackupDay], trends: Trends, today: date) -> str:
     canvas = Canvas(TOP + TALL + 330, label="The backups of the week")
     canvas.words(MARGIN, 84, "The week", size=TITLE)
     runs, complete = sum(day.due for day in days), sum(day.complete for day in days)
-    canvas.words(MARGIN, 140, f"{complete:,} of {count(runs, 'backup')} complete and proven", colour=Colour.FAINT)
+    said = f"{complete:,} of {count(runs, 'backup')} complete and proven" if runs else "No backup was made or planned."
+    canvas.words(MARGIN, 140, said, colour=Colour.FAINT)
     wide = (WIDTH - 2 * MARGIN) / 7
     for number in range(7):
         day = today - timedelta(days=6 - number)
@@ -46,17 +47,22 @@ def week(days: Sequence[BackupDay], trends: Trends, today: date) -> str:
     return canvas.svg()
 
 
-def _figures(trends: Trends) -> tuple[str, str]:
+def _figures(trends: Trends) -> tuple[str, ...]:
+    if not trends.databases:
+        return ()
     first = [trend.points[0] for trend in trends.databases]
     last = [trend.points[-1] for trend in trends.databases]
     size, grown = sum(point.bytes for point in last), sum(p.bytes for p in last) - sum(p.bytes for p in first)
     rows = sum(point.rows or 0 for point in last)
     more = rows - sum(point.rows or 0 for point in first)
-    sign = {True: "+", False: "–"}
     return (
-        f"{count(len(last), 'database')}, {human_size(size)} ({sign[grown >= 0]}{human_size(abs(grown))})",
-        f"{count(rows, 'row')} ({sign[more >= 0]}{abs(more):,})",
+        f"{count(len(last), 'database')}, {human_size(size)}{_change(grown, human_size(abs(grown)))}",
+        f"{count(rows, 'row')}{_change(more, f'{abs(more):,}')}",
     )
+
+
+def _change(change: int, size: str) -> str:
+    return f" ({'+' if change > 0 else '–'}{size})" if change else ""
 
 
 def weekly_picture(days: Sequence[BackupDay], trends: Trends, sunday: date) -> Picture:
