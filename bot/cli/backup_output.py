@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.cli.output import Styled, complain, print_table, say, tell, warn
 from bot.clock import clock_time, date_time, utc_now, zone_name
+from bot.config.settings import Settings
 from bot.models import (
     BackedUp,
     Backup,
@@ -62,12 +63,13 @@ def _state(backup: Backup) -> Styled:
     return Styled(_STATE_STYLE[backup.state], word)
 
 
-def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Remarks, owed: Remarks) -> None:
+def print_backups(backups: Sequence[Backup], settings: Settings, why: Remarks, owed: Remarks) -> None:
     """Print one row per backup; under its archive what is particular about it, who lacks it, and why it is kept."""
     if not backups:
-        say("There are no backups here. `sqlite-courier backup` makes one.")
+        # Without any settings it is the wrong folder, where none should be made.
+        say("There are no backups here." + (" `sqlite-courier backup` makes one." if settings.given.texts else ""))
         return
-    now = utc_now()
+    now, timezone = utc_now(), settings.timezone
 
     def row(backup: Backup) -> tuple[str | Styled, ...]:
         named = backup.proven or backup.sealed
@@ -190,7 +192,7 @@ def _print_earlier_checks(backup: Backup, timezone: ZoneInfo) -> None:
         earlier.setdefault(date_time(at, timezone), []).append(name)
     for when, which in earlier.items():
         named = "all" if len(which) == len(backup.databases) else plain_names(which, 4)
-        say(f"{named} unchanged since the check of {when}")
+        tell(f"{named} unchanged since the check of {when}")
 
 
 def _rows(entry: BackedUp) -> str:

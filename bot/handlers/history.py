@@ -117,9 +117,10 @@ async def pin_backup(
     housekeeping: Housekeeping,
 ) -> None:
     pinned = callback_data.act is BackupAct.PIN
-    await housekeeping.pin(callback_data.id, pinned, actor=press.actor)
+    backup = await housekeeping.pin(callback_data.id, pinned, actor=press.actor)
     screen = await backup_screens.one(callback_data.id, callback_data.page)
-    await press.draw(screen, answers.PINNED if pinned else answers.UNPINNED)
+    unpinned = answers.UNPINNED if backup.on_disk else answers.UNPINNED_GONE
+    await press.draw(screen, answers.PINNED if pinned else unpinned)
 
 
 async def ask_to_delete(

@@ -200,7 +200,7 @@ def delivered_to(deliveries: Sequence[Delivery], names: Mapping[Recipient, str] 
             return "not sent: nobody wanted it, or nothing has changed"
         return f"delivered to {sent} of {len(due)}{rest}, not sent to {spared}"
     if not due:
-        return "delivered to nobody: a newer backup took its place" if deliveries else "nobody is to receive it"
+        return "delivered to nobody" if deliveries else "nobody is to receive it"
     return f"delivered to {f'all {sent}' if sent == len(due) > 1 else f'{sent} of {len(due)}'}{rest}"
 
 

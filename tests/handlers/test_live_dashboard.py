@@ -56,3 +56,15 @@ async def test_each_screen_and_the_way_back(ann: Person, button: str, shows: str
         screen = await ann.wait_for(lambda m: m.id == screen.id and shows in m.text)
     menu = await pressed(ann, "Back", screen)
     assert "Manual Backup" in " ".join(menu.button_texts)
+
+
+async def test_unpinning_what_is_gone_from_the_disk_promises_nothing(ann: Person, tmp_path: Path) -> None:
+    """It can't go when its time comes."""
+    await opened(ann, "Database Backup", "Manual Backup")
+    archive = await ann.wait_for(lambda m: m.document is not None, since=0)
+    history = await opened(ann, "Database Backup", "History")
+    pinned = await pressed(ann, "Pin", await pressed(ann, history.button_texts[0], history), "pinned")
+    (tmp_path / "backups" / archive.document.name).unlink()
+    await opened(ann, "Database Backup", "Backup Status")
+    press = await ann.press("Unpin", message=pinned)
+    assert (await press.answered()).text == "Unpinned. Its archive is not on the disk any more."

@@ -43,7 +43,7 @@ def command(
             )
             owed = await _owed(inventory.catalogue)
         told = [output.fields_of(one) | ({"retention": why.get(one.id, "")} if why else {}) for one in backups]
-        output.print_result(told, json=json, printed=lambda: print_backups(backups, settings.timezone, why, owed))
+        output.print_result(told, json=json, printed=lambda: print_backups(backups, settings, why, owed))
 
     asyncio.run(work())
 
