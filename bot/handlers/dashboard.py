@@ -104,7 +104,7 @@ async def open_backup_menu(_: CallbackQuery, press: ButtonPress, manager: Manage
 
 
 async def open_status(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-    await press.draw(await status_screen(manager, timezone), unchanged=answers.UP_TO_DATE)
+    await press.draw(await status_screen(manager, timezone))
 
 
 async def open_settings(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:

@@ -34,7 +34,6 @@ from bot.handlers.picture_buttons import database_key, picture_of
 from bot.handlers.restore import begin_choice
 from bot.models import AlarmAct, AlarmKind, Backup, DatabaseStatus, Status
 from bot.services.status.verdict import DatabaseStanding, is_out_of_space, standing
-from bot.texts import answers
 from bot.texts import databases as texts
 from bot.texts.alarms import BACK_UP
 
@@ -78,7 +77,7 @@ async def open_databases(
     _: CallbackQuery, callback_data: Databases, press: ButtonPress, manager: Manager, timezone: ZoneInfo
 ) -> None:
     screen = databases_screen(await manager.status(), callback_data.page, timezone)
-    await press.draw(screen, unchanged=answers.UP_TO_DATE)
+    await press.draw(screen)
 
 
 async def open_database(

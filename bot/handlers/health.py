@@ -59,7 +59,7 @@ def build_health_router(patience: float = 0.5) -> Router:
             if seen.load is not None and seen.load.is_much:
                 mend.append(button(RARER, Preset(every=Every.SIX_HOURS)))
             buttons = keyboards.health(mend, drill=seen.status.latest_proven is not None)
-            await press.draw(Screen(health_texts.health(seen, timezone), buttons), unchanged=answers.UP_TO_DATE)
+            await press.draw(Screen(health_texts.health(seen, timezone), buttons))
 
     router.callback_query.register(examine_everything, Go.filter(F.place == ScreenName.FULL_CHECK))
     router.callback_query.register(rehearse_newest, DrillNow.filter())

@@ -76,7 +76,7 @@ class BackupScreens:
 async def open_history(
     _: CallbackQuery, callback_data: History, press: ButtonPress, backup_screens: BackupScreens
 ) -> None:
-    await press.draw(await backup_screens.page(callback_data.page), unchanged=answers.UP_TO_DATE)
+    await press.draw(await backup_screens.page(callback_data.page))
 
 
 async def open_backup(

@@ -80,7 +80,7 @@ async def open_logs(
         lacking = {delivery.recipient for deliveries in owed.values() for delivery in deliveries}
         called = names_of(await catalogue.recipients.statuses(lacking)) if lacking else {}
         text = texts.detailed_logs(found, number, clock(), timezone, trouble=trouble, owed=owed, called=called)
-    await press.draw(Screen(text, log_buttons(level, number, more=more)), unchanged=answers.UP_TO_DATE)
+    await press.draw(Screen(text, log_buttons(level, number, more=more)))
 
 
 async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, catalogue: Catalogue, log_file: Path) -> None:

@@ -30,8 +30,8 @@ from bot.services.restore_chat.pending_plans import (
     StaleReason,
     WrongPressError,
 )
-from bot.texts import answers, restoring
 from bot.texts import restore_plan as plan_texts
+from bot.texts import restoring
 from bot.texts import runs as run_texts
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ async def _make_plan(press: ButtonPress, choice: RestoreChoice, live: LiveRestor
 
 async def _draw_choice(press: ButtonPress, choice: RestoreChoice, page: int, timezone: ZoneInfo) -> None:
     text = restoring.choose(choice.label, choice.names, len(choice.chosen), choice.taken_at, timezone)
-    await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)), unchanged=answers.UP_TO_DATE)
+    await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)))
 
 
 async def _say_no(press: ButtonPress, error: CourierError) -> None:

@@ -15,6 +15,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, LinkPreviewOption
 from bot.clock import Clock
 from bot.services.concurrency.tickets import Tickets
 from bot.services.telegram.refusals import GONE_MESSAGES
+from bot.texts.answers import UP_TO_DATE
 from bot.texts.markup import ANSWER_LIMIT, cut
 
 EDITABLE_FOR = timedelta(hours=48)
@@ -208,10 +209,13 @@ class ButtonPress:
             slot.owners.claim(slot.origin, slot.former)
 
     async def draw(self, screen: Screen, toast: str = "", *, unchanged: str = "") -> None:
-        """Show the screen, and answer the press if nothing has yet: with `unchanged` where it changed nothing."""
+        """Show the screen, and answer the press if nothing has yet: with `unchanged` where it changed nothing.
+
+        No press ends without anything to be seen or read.
+        """
         changed = await self.slot.draw(screen)
         if not self._answered:
-            await self.answer(toast if changed else unchanged or toast)
+            await self.answer(toast if changed else unchanged or toast or UP_TO_DATE)
 
     async def answer(self, toast: str = "", *, alert: bool = False) -> None:
         """Stop the button's spinner, with a short plain text or without; a press too old for an answer is no error."""
