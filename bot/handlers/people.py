@@ -21,7 +21,6 @@ from bot.services.people.choices import ADMINS, PLACES
 from bot.services.telegram.answers import get_chat
 from bot.texts import people as words
 
-
 _PERSON, _GROUP = "person", "group"
 ANSWER_SECONDS = 10
 

@@ -312,6 +312,10 @@ async def test_a_bot_that_somebody_else_listens_to_is_taken_over_only_when_told(
     with pytest.raises(TelegramError, match=r"webhook at example\.org"):
         await desk.run("n", admins=["wait"], **answers)
     assert desk.left() == set()
+    with pytest.raises(TelegramError, match=r"webhook at example\.org") as refused:
+        await desk.run(terminal=False, admins=["wait"], **answers)
+    assert refused.value.hint.endswith("--take-over uses it all the same.")
+    assert "webhook" not in desk.warned  # said once
     await desk.run(terminal=False, admins=["wait"], take_over=True, **answers)
     assert desk.api.bot().webhook == ""
     assert "Ann is an admin" in desk.said

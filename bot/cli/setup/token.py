@@ -40,7 +40,8 @@ async def take_token(draft: Draft, answers: SetupAnswers, ask: Asker, *, listen:
         if report.account is not None and (not report.fault or await _goes_on(report, answers, ask, draft, token)):
             break
         if not ask.terminal or report.account is not None:
-            raise TelegramError(report.fault, hint=report.mend)
+            otherwise = "" if ask.terminal or report.account is None else " --take-over uses it all the same."
+            raise TelegramError(report.fault, hint=f"{report.mend}{otherwise}")
         output.warn(f"{report.fault} {report.mend}")
         if report.refused:
             token, path = await _typed(ask), None
@@ -115,8 +116,9 @@ async def _report(draft: Draft, token: str, listen: float) -> TokenReport:
 
 async def _goes_on(report: TokenReport, answers: SetupAnswers, ask: Asker, draft: Draft, token: str) -> bool:
     """Whether a bot that somebody else listens to is used all the same; its webhook is then deleted."""
-    output.warn(f"{report.fault} {report.mend}")
     agreed = answers.take_over
+    if agreed or ask.terminal:  # else it is the error that ends setup
+        output.warn(f"{report.fault} {report.mend}")
     if agreed is None and ask.terminal:
         question = "Delete the webhook, and use this bot all the same?" if report.webhook else "Use it all the same?"
         agreed = await ask.confirm(question, flag="--take-over", default=False)
