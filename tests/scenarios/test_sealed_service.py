@@ -17,7 +17,7 @@ from bot.clock import utc_now
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import Message
 from bot.errors import SealError
-from bot.models import Backup, DrillSource, Trigger
+from bot.models import Backup, DrillSource, Reason, RetentionCode, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
@@ -344,7 +344,7 @@ async def test_without_a_key_archives_of_a_lost_catalogue_are_kept_and_not_count
             assert "no key here opens it" in shown
             (decision,) = await courier.housekeeping.plan_prune()
             assert decision.keep
-            assert decision.why == "sealed, and no key here opens it: left alone"
+            assert decision.why == Reason(RetentionCode.UNOPENED)
             status = await courier.manager.status()
             assert status.latest is None
             assert status.latest_proven is None
