@@ -264,5 +264,5 @@ class FakeManager:
     async def recipient_started(self, chat_id: int, name: str) -> None:
         self.started.append((chat_id, name))
 
-    async def ask(self, chat_id: int) -> str:
-        return ""
+    async def ask(self, chat_id: int) -> Reason:
+        return NO_REASON
