@@ -54,7 +54,6 @@ STATE_WORDS = {
 }
 VERDICT_ICONS = {Verdict.OK: "✅", Verdict.UNCHECKED: "⚠️", Verdict.DAMAGED: "❌"}
 
-
 _NAMED = 3
 """Recipients that are named where all have a backup; more are a number."""
 
@@ -228,12 +227,18 @@ def state_words(backup: Backup, deliveries: Sequence[Delivery], names: Mapping[R
 def owed_lines(
     deliveries: Sequence[Delivery], now: datetime, names: Mapping[Recipient, str] | None = None, most: int = 10
 ) -> FittedList:
-    """List who does not have a backup yet, and why; those who wait for the same reason in one line."""
+    """List who does not have a backup yet, and why."""
+    return delivery_lines([one for one in deliveries if not one.state.settled], now, names, most)
+
+
+def delivery_lines(
+    deliveries: Sequence[Delivery], now: datetime, names: Mapping[Recipient, str] | None, most: int
+) -> FittedList:
+    """List what became of deliveries; those that wait for the same reason as long as each other are one line."""
     alike: dict[object, list[Delivery]] = {}
     for one in deliveries:
-        if not one.state.settled:
-            waits = one.state is DeliveryState.PENDING and one.reason
-            alike.setdefault((one.reason, one.next_try_at) if waits else one.recipient, []).append(one)
+        waits = one.state is DeliveryState.PENDING and one.reason
+        alike.setdefault(delivery_line(one, now, names, "who") if waits else one.recipient, []).append(one)
     lines = (
         delivery_line(some[0], now, names, joined([sentence(who(one.recipient, names)) for one in some]))
         for some in alike.values()
