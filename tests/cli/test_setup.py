@@ -31,6 +31,7 @@ from bot.errors import (
     TelegramError,
 )
 from bot.models import Recipient
+from bot.services.backup.startup import open_store
 from bot.services.files.locks import ServiceLock
 from bot.services.finding.open_files import OpenFiles
 from bot.services.host import accounts, machine
@@ -385,6 +386,18 @@ async def test_run_again_it_changes_what_is_there(desk: Desk, monkeypatch: pytes
             await desk.run(terminal=False, **answers)
         assert isinstance(caught.value, SettingsError | NotFoundError)
     assert desk.env == before
+
+
+async def test_who_was_added_and_removed_in_the_chat_counts_for_what_is_said(desk: Desk) -> None:
+    """Settings → Admins and Where backups go stand over .env, which alone would be half of the truth."""
+    answers = {"admins": ["11", "12"], "databases": [live(desk)], "seal": False, "backup": False, "yes": True}
+    await desk.run(terminal=False, token_file=desk.token_file(), **answers)
+    assert "✓ Admins: 11, 12. Backups go to: the admins." in desk.said
+    async with open_store(load_settings()) as (_, catalogue):
+        await catalogue.service.set_override("ADMIN_IDS", "+13 -12", "Ann (11)")
+        await catalogue.service.set_override("DELIVER_TO", "+-1005/auto", "Ann (11)")
+    await desk.run(terminal=False, **answers)
+    assert "✓ Admins: 11, 13 (added in the chat). Backups go to: 11, 13, -1005/auto." in desk.said
 
 
 async def test_beside_the_running_service_nobody_is_waited_for(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from bot.errors import InstanceError, NotFoundError, SettingsError, TelegramErro
 from bot.models import BotIdentity, Recipient
 from bot.services.catalogue import stored_names, stored_override
 from bot.services.contracts.destination import Notice, Outcome
-from bot.services.people.choices import ADMINS
+from bot.services.people.choices import ADMINS, PLACES
 from bot.services.people.lists import Lists
 from bot.texts import setup as texts
 
@@ -51,19 +51,22 @@ async def take_people(draft: Draft, answers: SetupAnswers, ask: Asker, *, served
 
 
 def who_is_there(draft: Draft) -> str:
-    """Return who the admins are and where backups go, by their names, in sentences; also who was added in the chat."""
-    settings = draft.settings
-    chosen = stored_override(settings.backup_dir, ADMINS)
-    people = Lists(settings, {ADMINS: chosen} if chosen is not None else {})
-    names = stored_names(settings.backup_dir) | draft.names
-    own = {*admins_of(draft)}
-    admins = ", ".join(
-        f"{names.get(Recipient(chat_id=one)) or one}{'' if one in own else ' (added in the chat)'}"
-        for one in dict.fromkeys((*own, *people.admin_ids))
+    """Return who the admins are and where backups go, in sentences; what was chosen in the chat counts."""
+    folder, own = draft.settings.backup_dir, tuple(admins_of(draft))
+    places = telegram.recipients(draft.given("DELIVER_TO")) or tuple(Recipient(chat_id=one) for one in own)
+    chosen = {name: stored_override(folder, name) for name in (ADMINS, PLACES)}
+    people = Lists(
+        draft.settings.model_copy(update={"admin_ids": own, "deliver_to": places}),
+        {name: override for name, override in chosen.items() if override is not None},
     )
-    places = telegram.recipients(draft.given("DELIVER_TO"))
-    called = (f"{names[one]} ({one.address})" if names.get(one) else str(one.address) for one in places)
-    return f"Admins: {admins}. Backups go to: {', '.join(called) or 'the admins'}."
+    names = stored_names(folder) | draft.names
+    admins = ", ".join(
+        f"{names.get(one) or one.address}{'' if one.chat_id in own else ' (added in the chat)'}"
+        for one in people.admins
+    )
+    called = (f"{names[one]} ({one.address})" if names.get(one) else one.address for one in people.chats)
+    to = "the admins" if people.chats == people.admins else ", ".join(called)
+    return f"Admins: {admins}. Backups go to: {to}."
 
 
 def add_admin(draft: Draft, number: int) -> None:
