@@ -78,7 +78,7 @@ class Walk:
         for _ in range(MOST):
             known = self.next()
             if known is None:
-                await until(self.is_idle)
+                await until(self.is_idle, within=60)
                 if self.next() is None:
                     return
                 continue
@@ -101,9 +101,9 @@ class Walk:
 
         press = ann.press_data(known.data, known.on)
         try:
-            answer = await press.answered(within=3)
+            answer = await press.answered(within=30)
             gone = known.on.id not in known.on.chat.messages  # closed, or replaced by another
-            if not answer.text and not gone and not await press.state.changes.until(has_changed, within=3):
+            if not answer.text and not gone and not await press.state.changes.until(has_changed, within=30):
                 self.faults.append(f"nothing came of {known.data}: {known.says}")
         except TimeoutError:
             self.faults.append(f"no answer to {known.data}: {known.says}")
@@ -149,9 +149,9 @@ async def filled(town: Town) -> None:
     await ann.send("/start")
     await ann.send("/admin")
     await ann.send_document(town.settings.backup_dir / made.archive_name)
+    await ann.wait_for(lambda message: "A backup, intact" in message.text, within=30)
     await ann.send_document(away, name="notes.db")
-    await ann.wait_for(lambda message: "A backup, intact" in message.text)
-    await ann.wait_for(lambda message: "A database file" in message.text)
+    await ann.wait_for(lambda message: "A database file" in message.text, within=30)
 
 
 async def test_every_button_to_the_end_again_after_a_restart_and_by_a_stranger(
