@@ -97,7 +97,7 @@ async def test_a_forgotten_pause_is_resumed_from_its_alarm(tmp_path: Path) -> No
         clock.go(2 * DAY)
         await town.service.courier.alarm_loop.deliver()
         alarm = await rung(town, "No good backup since")
-        assert "Ben has paused the scheduled backups" in alarm.text
+        assert "Ben has paused the backups" in alarm.text
         bens = await town.ben.wait_for(lambda m: m.text.startswith("🚨 No good backup"), since=0)
         assert "Resumed" in (await (await town.ann.press("Resume", message=alarm)).answered()).text
         assert (await town.service.courier.timetable.plan()).paused is None
@@ -114,7 +114,7 @@ async def test_two_presses_on_try_again_are_one_backup(tmp_path: Path) -> None:
         with pytest.raises(CourierError):
             await town.back_up()
         alarm = await rung(town, "Backup failed")
-        assert "users.db, notes.db are missing" in alarm.text
+        assert "users.db and notes.db are missing" in alarm.text
         bens = await town.ben.wait_for(lambda m: m.text.startswith("🚨 Backup failed"), since=0)
         await (await town.ann.press("Try again", message=alarm)).answered()
         answer = await (await town.ben.press("Try again", message=bens)).answered()

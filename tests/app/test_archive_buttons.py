@@ -20,7 +20,7 @@ async def test_a_restore_begins_under_the_archive(tmp_path: Path) -> None:
     async with town_in(tmp_path) as town:
         archive = await archive_in(town, await overtaken(town))
         assert archive.button_texts == ["♻️ Restore", "🔍 Details"]
-        assert archive.text.splitlines()[2] == "users.db, notes.db"
+        assert archive.text.splitlines()[2] == "users.db and notes.db"
         await (await town.ann.press("♻️ Restore", message=archive)).answered()
         choice = await town.ann.wait_for(lambda m: "which databases" in m.text)
         await (await town.ann.press("notes.db", message=choice)).answered()

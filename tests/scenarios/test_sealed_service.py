@@ -89,7 +89,7 @@ async def test_sealed_volumes_reach_the_chat_and_stock_tools_alone_open_them(
     name = backup.archive_name
     assert name.endswith(".zip.age")
     assert [m.document.name for m in messages if m.document] == [f"{name}.{n:03}" for n in (1, 2, 3)]
-    assert f"opens only with the key {MARK}" in messages[0].text
+    assert f"opens only with the key file (its fingerprint: {MARK})" in messages[0].text
     assert "age -d -o backup.zip" in messages[0].text
     for message in messages:
         assert b"PK\x03\x04shop" not in await message.document.read()
@@ -112,7 +112,7 @@ async def test_the_history_marks_it_and_it_is_sent_again_as_it_is(settings: Sett
         backup = await back_up(service.courier)
         zone, now = settings.timezone, utc_now()
         details = history_texts.details(await service.courier.manager.details(backup.id), now, zone)
-        assert f"opens only with the key <code>{MARK}</code>" in details
+        assert f"opens only with the key file (its fingerprint: <code>{MARK}</code>)" in details
         assert "archive read back and compared" in details
         assert "🔒" in history_texts.history_label(backup, now, zone)
         await service.courier.runs.send_again(backup.id, settings.deliver_to[0])

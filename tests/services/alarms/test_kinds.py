@@ -76,7 +76,7 @@ async def test_an_admins_own_pause_is_no_alarm_before_it_may_be_forgotten(scene:
     await scene.courier.timetable.pause(actor="Ann (11)")
     assert await scene.pass_time(23 * HOUR) == []
     await scene.pass_time(2 * HOUR)
-    assert "Ann has paused the scheduled backups" in await the_alarm(scene)
+    assert "Ann has paused the backups" in await the_alarm(scene)
 
 
 async def test_a_failed_run_is_an_alarm_and_no_stream_of_them(scene: Scene) -> None:
@@ -84,7 +84,7 @@ async def test_a_failed_run_is_an_alarm_and_no_stream_of_them(scene: Scene) -> N
     live = scene.sources[0].parent
     live.rename(live.with_name("away"))
     assert await scene.pass_time(2 * HOUR, scene.back_up) == ["run"]
-    assert "users.db, shop.db are missing" in await the_alarm(scene)
+    assert "users.db and shop.db are missing" in await the_alarm(scene)
     assert "Older backups are untouched" in await the_alarm(scene)
     live.with_name("away").rename(live)
     assert await scene.alarmed() == []
