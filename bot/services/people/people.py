@@ -95,15 +95,19 @@ class People(Lists):
             return True
 
     async def remove_admin(self, admin: int, *, actor: str) -> None:
-        """Let somebody use the bot no longer. Raises `NotFoundError` for one who is none, `CourierError` for the last.
+        """Let somebody use the bot no longer.
 
-        As long as DELIVER_TO names nobody, backups no longer go to them either.
+        Raises `NotFoundError` for one who is none, `CourierError` for the last, and for the last who can be reached. As
+        long as DELIVER_TO names nobody, backups no longer go to them either.
         """
         async with self._newest():
             if admin not in self.admin_ids:
                 raise NotFoundError("They are no admin any more.")
             if len(self.admin_ids) == 1:
                 raise CourierError("The last admin has to stay.", hint="Add somebody else first.")
+            others = [one for one in self.admins if one.chat_id != admin]
+            if all(one.parked_reason for one in await self._catalogue.recipients.statuses(others)):
+                raise CourierError("No other admin can be reached.", hint="First, one of them has to press Start.")
             await self._choose(ADMINS, Recipient(chat_id=admin), actor=actor, added=False)
 
     async def add_chat(self, chat: Recipient, name: str, *, actor: str) -> bool:

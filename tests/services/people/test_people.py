@@ -83,6 +83,16 @@ async def test_the_last_one_stays_also_when_two_remove_each_other(catalogue: Cat
         await people.reset(ADMINS, admin_id=13, **by(13))
 
 
+async def test_the_last_one_who_can_be_reached_stays(catalogue: Catalogue) -> None:
+    """Somebody who never pressed Start would be an admin whom no alarm reaches."""
+    people = People(Settings(admin_ids=(11, 12)), catalogue)
+    await catalogue.recipients.park(BEN, Reason(OutcomeCode.NOT_STARTED))
+    with pytest.raises(CourierError, match="No other admin can be reached"):
+        await people.remove_admin(11, **by(11))
+    await people.remove_admin(12, **by(11))
+    assert people.admin_ids == (11,)
+
+
 async def test_who_receives_no_longer_is_owed_nothing(catalogue: Catalogue) -> None:
     """What was owed is superseded; somebody who still is an admin stays as unreachable as before."""
     people = People(Settings(admin_ids=(11, 12), deliver_to=(ANN, BEN, GROUP)), catalogue)
