@@ -239,10 +239,10 @@ def delivery_lines(
     for one in deliveries:
         waits = one.state is DeliveryState.PENDING and one.reason
         alike.setdefault(delivery_line(one, now, names, "who") if waits else one.recipient, []).append(one)
-    lines = (
-        delivery_line(some[0], now, names, joined([sentence(who(one.recipient, names)) for one in some]))
-        for some in alike.values()
-    )
+    whom = {
+        key: sentence(joined([who(one.recipient, names) for one in some])) for key, some in alike.items() if some[1:]
+    }
+    lines = (delivery_line(some[0], now, names, whom.get(key, "")) for key, some in alike.items())
     return FittedList(tuple(lines), most)
 
 
