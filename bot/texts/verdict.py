@@ -66,7 +66,7 @@ def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
     if worst is not None and worst.kind is ConcernKind.STALE:
         return stale_line(status)
     if worst is not None and worst.kind is ConcernKind.TELEGRAM and (why := out_of_reach(status)):
-        return f"💡 {text(sentence(without_telegram(reason_words(why))), 300)}. Then what is owed is sent by itself."
+        return f"💡 {text(sentence(without_telegram(reason_words(why))), 300)}. Backups are sent once it is back."
     if worst is not None and worst.kind is ConcernKind.LOST:
         gone = sum(one.gone for one in status.lost)
         return f"💡 {lost_mend(gone, len(status.lost) - gone, none_left=status.none_left)}"
