@@ -58,7 +58,12 @@ def test_ctrl_c_is_for_setup_to_hear_and_never_a_traceback(tmp_path: Path, at: s
     command = [sys.executable, "-u", str(ROOT / "install.py")]
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+    try:
+        process = subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         assert process.stdout is not None
         assert "waiting\n" in iter(process.stdout.readline, "")
         os.killpg(process.pid, signal.SIGINT)
