@@ -25,7 +25,7 @@ def test_a_caption_with_many_keys_stays_within_telegrams_limit() -> None:
         volume = Volume(archive=archive, name=archive.name, number=1, total=total, offset=0, bytes=100)
         caption = delivery_texts.caption(sealed, volume, ZONE)
         assert length(caption) <= CAPTION_LIMIT
-        assert "only with the key <code>2991-807F-48BF-E808, 2991" in caption
+        assert "only with the key file (its fingerprint: <code>2991-807F-48BF-E808, 2991" in caption
         assert "age -d -o backup.zip" in caption
         assert "unzip" not in caption
 
