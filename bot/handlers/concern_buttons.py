@@ -68,7 +68,9 @@ def _databases(wanted: Sequence[str], screen: ScreenName) -> Row:
 
 def _lost(concern: Concern, status: Status, screen: ScreenName) -> Row:
     """Return a new backup where nobody else has what is lost, that it is fine if it is gone, or the way to it."""
-    row = []
+    row: Row = []
+    if status.none_left and screen is ScreenName.MENU:
+        return [button(BACK_UP, Run(), ButtonStyle.PRIMARY)]
     if concern.condition is Condition.WRONG and screen is not ScreenName.MENU:
         row.append(button(BACK_UP, Run(), ButtonStyle.PRIMARY))
     if gone := gone_ids(status):
@@ -84,7 +86,7 @@ def _mend(concern: Concern, status: Status, screen: ScreenName) -> Row:
         case ConcernKind.DATABASES | ConcernKind.UNCHECKED | ConcernKind.NEW | ConcernKind.SHRUNKEN:
             return _databases(known, screen)
         case ConcernKind.FAILED if status.latest is not None and (lost := _spoiled_names(status.latest)):
-            return _databases(lost, screen)
+            return database_row(lost)
         case ConcernKind.LOST:
             return _lost(concern, status, screen)
         case ConcernKind.FAILED | ConcernKind.INTERRUPTED | ConcernKind.STALE if screen is not ScreenName.MENU:

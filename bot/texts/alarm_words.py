@@ -198,8 +198,7 @@ def _lost(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
                 *(() if none_left else (means,)),
             )
         ),
-        mend=("Make a backup now. " if alone and not none_left else "")
-        + lost_mend(len(gone), len(damaged), none_left=none_left),
+        mend=lost_mend(len(gone), len(damaged), alone=alone, none_left=none_left),
         over=removed if alarm.accepted else f"No archive is {missing} any more",
     )
 
@@ -241,7 +240,7 @@ def _disk(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     return AlarmWords(
         title=f"Disk nearly full: {human_size(free)} left" if alarm.fact("folder") else "Disk nearly full",
         what="The next backups may find no room.",
-        mend=f"Make room at {alarm.fact('folder')} until {human_size(enough)} are free"
+        mend=f"Free space on the disk of {alarm.fact('folder')}, until {human_size(enough)} are free"
         + (f", or keep fewer backups (MAX_BACKUP_COUNT): they take about {human_size(kept)}." if fewer else ".")
         if alarm.fact("folder")
         else "Free some space.",

@@ -124,8 +124,9 @@ def databases(status: Status, timezone: ZoneInfo) -> str:
         state = f"{mark} {sentence(said)}"
     full = {one.skipped for one in here} == {SkipReason.NO_SPACE}
     mend = f"💡 {skip_words(SkipReason.NO_SPACE).mend}" if full else stale_line(status) if old is not None else None
-    if mend is None and _is_elsewhere(status):
-        mend = mend_line(status, timezone)
+    worst = concerns_of(status)[0].kind if _is_elsewhere(status) else None
+    if mend is None and worst is not None and (worst is not ConcernKind.LOST or status.none_left):
+        mend = mend_line(status, timezone)  # what is lost can be let go on other screens
     press = "Last backup of each; press one to see more."
     head = headline(status, timezone) if status.is_paused or _is_elsewhere(status) else None
     return compose("🗄 <b>Databases</b>", head, state, mend, press if status.latest_proven is not None else None)

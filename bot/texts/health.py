@@ -82,7 +82,8 @@ def _scheduler(health: Health, timezone: ZoneInfo) -> str:
         if status.missed:
             mark = CONDITION_ICONS[backup_condition(status)]
             return f"{mark} Schedule: {said}, {count(status.missed, 'planned run')} missed{planned}"
-        return f"✅ Schedule: {said}{planned}"
+        past = f"; {status.week.missed} missed in 7 days" if status.week.missed else ""
+        return f"✅ Schedule: {said}{planned}{past}"
     if status.is_paused and status.paused is not None:
         return f"⏸ Schedule: paused by {by_name(status.paused.set_by)}{planned}"
     return (

@@ -32,15 +32,16 @@ def lost_words(gone: Sequence[object], damaged: Sequence[object], *, alone: int,
     return f"{said}, {alone} of them held by nobody else" if alone else said
 
 
-def lost_mend(gone: int, damaged: int, *, none_left: bool) -> str:
-    """Return what to do about so many that are gone and damaged, as plain text."""
+def lost_mend(gone: int, damaged: int, *, alone: int, none_left: bool) -> str:
+    """Return what to do about so many that are gone and damaged, as plain text; `alone` as in `lost_words`."""
     them = "it" if gone + damaged == 1 else "them"
     if none_left:
         have = f"If you still have {'the archive' if them == 'it' else 'archives'}"
         return f"Make a backup now. {have}, put {them} back into {_FOLDER}."
+    now = "Make a backup now. " if alone else ""
     if gone:
-        return f"Put {them} back into {_FOLDER}, or press Removed on purpose."
-    return f"Put a whole copy of {them} into {_FOLDER}, or delete {them} in History."
+        return f"{now}Put {them} back into {_FOLDER}, or press Removed on purpose."
+    return f"{now}Put a whole copy of {them} into {_FOLDER}, or delete {them} in History."
 
 
 def lost_lines(status: Status, timezone: ZoneInfo, most: int = 4) -> FittedList:

@@ -69,7 +69,8 @@ def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
         return f"💡 {text(sentence(without_telegram(reason_words(why))), 300)}. Backups are sent once it is back."
     if worst is not None and worst.kind is ConcernKind.LOST:
         gone = sum(one.gone for one in status.lost)
-        return f"💡 {lost_mend(gone, len(status.lost) - gone, none_left=status.none_left)}"
+        alone = sum(not one.can_be_had for one in status.lost)
+        return f"💡 {lost_mend(gone, len(status.lost) - gone, alone=alone, none_left=status.none_left)}"
     if worst is None or worst.kind not in (ConcernKind.ALARM, ConcernKind.DISK, ConcernKind.FAILED):
         return None
     key = AlarmKind.RUN if worst.kind is ConcernKind.FAILED else worst.names[0]

@@ -19,7 +19,7 @@ _WORDS: Mapping[str, str] = {
     OutcomeCode.REMOVED: "the bot was removed from this group: add it again",
     OutcomeCode.NOT_IN_CHAT: "the bot is not in this group or channel: add it",
     OutcomeCode.GROUP_DELETED: "this group was deleted: take it out of the settings",
-    OutcomeCode.NO_SUCH_CHAT: f"Telegram knows no such chat: a person {_START}, to a group the bot must be added",
+    OutcomeCode.NO_SUCH_CHAT: f"Telegram does not know it: a person {_START}, a group must add the bot",
     OutcomeCode.NO_TOPIC_RIGHT: "the bot may not make topics there: make it an administrator who may manage topics",
     OutcomeCode.NO_TOPICS: "this group has no topics: turn them on in its settings, or name the group without /auto",
     OutcomeCode.NO_FILES: "the bot may not send files there: an administrator must allow it",

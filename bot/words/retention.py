@@ -12,7 +12,7 @@ _WORDS: Mapping[str, str] = {
     RetentionCode.UNOPENED: "sealed, and no key here opens it: left alone",
     RetentionCode.PINNED: "pinned",
     RetentionCode.IN_USE: "in use",
-    RetentionCode.NEWEST: "the newest good backup",
+    RetentionCode.NEWEST: "the newest backup",
     RetentionCode.LAST_GOOD: "the last good backup of {names}",
     RetentionCode.ONLY_COPY: "the only backup of {names}",
     RetentionCode.SAFETY: "a safety copy",

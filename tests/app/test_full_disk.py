@@ -46,7 +46,7 @@ async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: P
         await town.back_up()
         alarm = await town.ann.wait_for(lambda m: "Disk nearly full" in m.text, since=0)
         assert not alarm.silent
-        assert f"room at {disk.folder / 'backups'}" in alarm.text
+        assert f"disk of {disk.folder / 'backups'}" in alarm.text
         assert (await town.service.courier.catalogue.backups.select(limit=1))[0].state is BackupState.DELIVERED
         assert [title.split(":")[0] for title in alarms_of(town)] == ["🚨 Disk nearly full"]
         disk.clear()

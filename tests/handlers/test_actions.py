@@ -175,4 +175,4 @@ async def test_keep_rules_are_explained_in_the_list_and_the_history(
         assert "🗓" in (await opened(ann, "Database Backup", "History")).button_texts[1]
         listed = await asyncio.to_thread(Shell(tmp_path).said, "list")
         assert "the newest of its month" in listed
-        assert "the newest good backup" in listed
+        assert "the newest backup" in listed

@@ -74,7 +74,7 @@ async def test_one_backup_is_shown_in_full_and_leads_back_to_its_page(years: Off
         f"SHA-256 {'1f' * 32}",
         ", not to user 77",
         "User 77 must open the bot and press Start",
-        "Kept: it is the newest good backup",
+        "Kept: it is the newest backup",
     ):
         assert words in shown
     command = "sqlite-courier restore database_backup_20260713_120000.zip --in-place"

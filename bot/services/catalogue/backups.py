@@ -175,7 +175,7 @@ class BackupTable(BackupRows):
             latest = await self._latest(f"{good} AND {_SOUND}") or await self._latest(good)
             latest = latest or await self._latest(f"archive_sha256 <> '' AND {ORDINARY}")
             if latest is None:
-                raise NotFoundError("There is no good backup yet.")
+                raise NotFoundError("There is no good backup here.")
             return latest
         if re.fullmatch(r"#?[0-9]{1,18}", asked):
             backups = await self._backups([int(asked.removeprefix("#"))])

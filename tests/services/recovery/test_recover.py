@@ -53,7 +53,7 @@ async def test_the_first_admin_with_a_document_is_enough(scene: Scene) -> None:
     found = await find_points(scene.chats, [12, 13, 14, 11])
     assert [point.archive for point in found.points] == [backup.archive_name]
     assert found.settings == {"ADMIN_IDS": "11"}
-    said = ("12: no list of backups is pinned", "13: something else is pinned", "14: Telegram knows no such chat")
+    said = ("12: no list of backups is pinned", "13: something else is pinned", "14: Telegram does not know it")
     assert all(trouble.startswith(f"Chat {words}") for trouble, words in zip(found.troubles, said, strict=True))
 
 

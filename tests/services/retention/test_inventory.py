@@ -67,7 +67,7 @@ async def test_a_lost_archive_does_not_let_the_last_good_one_go(house: House, sp
             decision.backup.id: retention_words(decision.why) for decision in await courier.housekeeping.plan_prune()
         }
         assert kept[first.id] == "the last good backup of x.db"
-        assert kept[newest.id] == "the newest good backup"
+        assert kept[newest.id] == "the newest backup"
         assert kept.get(second.id, "damaged: counts as no backup") == "damaged: counts as no backup"
         words = history_texts.details(await courier.manager.details(second.id), house.now, courier.settings.timezone)
         assert ("is gone from" if spoil is delete else "is damaged") in words

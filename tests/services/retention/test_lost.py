@@ -136,4 +136,4 @@ async def test_what_is_deleted_here_is_never_missed(house: House) -> None:
 
 def test_a_damaged_one_is_not_to_be_accepted() -> None:
     """It lies there, and can be looked at and deleted."""
-    assert "History" in lost_mend(gone=0, damaged=1, none_left=False)
+    assert "History" in lost_mend(gone=0, damaged=1, alone=0, none_left=False)

@@ -52,7 +52,7 @@ def test_a_safety_copy_is_no_last_good_backup() -> None:
         5: "within the limits",
         4: "pinned",
         3: "the only backup of odd.db",
-        1: "the newest good backup",
+        1: "the newest backup",
     }
     over_words = "a safety copy whose time is over"
     assert dropped(plan) == {11: over_words, 7: over_words, 2: "older than 7 days"}
@@ -69,7 +69,7 @@ def test_the_last_good_backup_of_a_database_stays() -> None:
         made(6, timedelta(days=8)),
     ]
     plan = plan_prune(history, now=NOW, max_age=WEEK, max_count=50, in_use={5})
-    assert kept(plan) == {6: "the newest good backup", 5: "in use", 3: "pinned", 2: "the last good backup of OLD.db"}
+    assert kept(plan) == {6: "the newest backup", 5: "in use", 3: "pinned", 2: "the last good backup of OLD.db"}
     assert dropped(plan) == {4: "older than 7 days", 1: "older than 7 days"}
 
 
@@ -101,7 +101,7 @@ def test_what_is_not_proven_neither_counts_nor_goes() -> None:
         made(5, timedelta(hours=1), state=BackupState.RUNNING),
     ]
     plan = plan_prune(history, now=NOW, max_age=WEEK, max_count=1)
-    assert kept(plan) == {5: "not proven: left alone", 3: "the newest good backup", 2: "not proven: left alone"}
+    assert kept(plan) == {5: "not proven: left alone", 3: "the newest backup", 2: "not proven: left alone"}
     assert list(dropped(plan)) == [1]
 
 
