@@ -237,22 +237,15 @@ class RunLock(_Lock):
     def _refuse(self, holder: Holder) -> CourierError:
         if not holder.pid:
             return BusyError("A run is under way in another process.", hint="Try again when it has ended.")
-        if holder.trigger == Trigger.SAFETY:
-            run = _as_run(holder, self._clock())
-            return BusyError(f"{what_runs(run)[:-1]} (process {holder.pid}).", hint="Try again when it has ended.")
-        asked = f", asked for by {actor_words(holder.requested_by)}" if holder.requested_by else ""
-        return BusyError(
-            f"A backup ({holder.trigger}{asked}) is under way: {holder.stage} (process {holder.pid}).",
-            hint="Try again when it has ended.",
-        )
+        run = _as_run(holder, self._clock())
+        return BusyError(f"{what_runs(run)[:-1]} (process {holder.pid}).", hint="Try again when it has ended.")
 
 
 def what_runs(run: RunInProgress) -> str:
     """Return the sentence for whoever asks for a second run."""
     what = "restore" if run.is_restore else "backup"
     asked = f"asked for by {actor_words(run.requested_by) or 'somebody'}"
-    how = "" if run.is_restore else f" ({run.trigger})"
-    return f"A {what} is already running ({run.progress.stage}), {asked}{how}."
+    return f"A {what} is already running ({run.progress.stage}), {asked}."
 
 
 def _as_run(holder: Holder, now: datetime) -> RunInProgress:

@@ -66,7 +66,7 @@ async def test_a_second_process_is_told_who_runs(tmp_path: Path) -> None:
         with pytest.raises(BusyError) as raised:
             await RunLock(tmp_path).acquire(trigger=Trigger.BUTTON, requested_by="77")
         said = raised.value.sentence
-        assert "command, asked for by root" in said
+        assert "asked for by root" in said
         assert "check and compress" in said
         assert str(other.pid) in said
         holder = await RunLock(tmp_path).holder()
@@ -92,7 +92,7 @@ async def test_one_run_at_a_time_in_one_process_too(tmp_path: Path) -> None:
     async with lock.hold(trigger=Trigger.BUTTON, requested_by="77") as held:
         assert held.held
         for other in (lock, RunLock(tmp_path)):
-            with pytest.raises(BusyError, match=r"button, asked for by 77\) is under way: starting"):
+            with pytest.raises(BusyError, match=r"A backup is already running \(starting\), asked for by 77 \(process"):
                 await other.acquire(trigger=Trigger.SCHEDULE, requested_by="schedule")
         assert lock.held
         await lock.update(Stage.DELIVER)
