@@ -20,6 +20,7 @@ from bot.models import (
     ReportRun,
     Skipped,
     SkippedRecord,
+    SkipReason,
     Snapshot,
     Stage,
     Verdict,
@@ -36,6 +37,7 @@ from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import skip
 from bot.services.snapshot.sqlite_errors import unforeseen
 from bot.services.snapshot.torn_reads import retry_torn_reads, was_written_since
+from bot.words.causes import mend_of
 from bot.words.failures import nothing_words
 
 AT_ONCE = 2
@@ -183,11 +185,10 @@ async def archive_checked(
             left_out += lost.values()
             included = [snapshot for snapshot in included if snapshot.file not in lost]
     records = _records(left_out)
-    raise NothingToBackUpError(
-        nothing_words(records),
-        hint="Correct DATABASES, or mend what the reasons name; `sqlite-courier config` shows what is looked for.",
-        skipped=records,
-    )
+    mend = "Correct DATABASES, or mend what the reasons name; `sqlite-courier config` shows what is looked for."
+    if {record.reason for record in records} == {SkipReason.NO_SPACE}:
+        mend = mend_of(records[0].why) or mend
+    raise NothingToBackUpError(nothing_words(records), hint=mend, skipped=records)
 
 
 def counting(report: ReportRun, stage: Stage) -> ReportBytes:
