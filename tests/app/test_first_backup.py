@@ -19,6 +19,12 @@ from tests.world.stand_in import StandIn
 MENU = "💾 Database Backup"
 
 
+def of_two_admins(standin: StandIn, folder: Path) -> Settings:
+    """The settings of a service whose schedule makes no run of its own."""
+    users = make_database(folder / "users.db")
+    return settings_for(folder, standin, users, SCHEDULE="0 0 1 1 *", ADMIN_IDS="11,12", STALE_AFTER="9d")
+
+
 @asynccontextmanager
 async def first_start(settings: Settings, clock: MovedClock) -> AsyncIterator[Service]:
     async with Service.started(settings, clock=clock, first_backup=True) as service:
@@ -33,15 +39,7 @@ async def made(service: Service) -> bool:
 async def test_a_first_start_backs_up_at_once_and_tells_what_is_protected(standin: StandIn, tmp_path: Path) -> None:
     """Ann gets the archive and the card, which invites Ben; nothing rings for a day, then Ben is an alarm."""
     ann, ben = standin.add_user(11), standin.add_user(12, "Ben", started=False)
-    clock = MovedClock()
-    settings = settings_for(
-        tmp_path,
-        standin,
-        make_database(tmp_path / "users.db"),
-        SCHEDULE="0 0 1 1 *",
-        ADMIN_IDS="11,12",
-        STALE_AFTER="9d",
-    )
+    clock, settings = MovedClock(), of_two_admins(standin, tmp_path)
     async with first_start(settings, clock) as service:
         card = await ann.wait_for(lambda m: "The first backup is made" in m.text, since=0)
         assert card.silent
@@ -60,15 +58,7 @@ async def test_a_first_start_backs_up_at_once_and_tells_what_is_protected(standi
 async def test_who_has_yet_to_come_is_known_before_anything_is_sent(standin: StandIn, tmp_path: Path) -> None:
     """The first look of the service finds Ben, for a day as a quiet line; it is gone as soon as he presses Start."""
     ann, ben = standin.add_user(11), standin.add_user(12, "Ben", started=False)
-    clock = MovedClock()
-    settings = settings_for(
-        tmp_path,
-        standin,
-        make_database(tmp_path / "users.db"),
-        SCHEDULE="0 0 1 1 *",
-        ADMIN_IDS="11,12",
-        STALE_AFTER="9d",
-    )
+    clock, settings = MovedClock(), of_two_admins(standin, tmp_path)
     async with Service.started(settings, clock=clock) as service:
         await until(lambda: waiting(service))
         assert len(standin.calls_of("getChat", chat_id=12)) <= 2  # what Ben is called, and what is pinned there

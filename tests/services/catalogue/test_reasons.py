@@ -40,6 +40,11 @@ LOCKED = (
 )
 FULL = "The disk of /tmp is full: a copy of 4096 bytes is to be made, and 7 are to spare. Free some space."
 
+A_BACKUP = (
+    "INSERT INTO backups (started_at, trigger, requested_by, state)"
+    " VALUES ('2026-01-01T00:00:00.000000+00:00', 'schedule', '', 'stored')"
+)
+
 
 async def test_why_databases_were_skipped_is_known_by_codes(path: Path) -> None:
     """A sentence of ours becomes its code and facts; what is not, to the letter, one of ours is kept whole."""
@@ -200,10 +205,7 @@ async def test_what_is_to_be_known_of_databases_is_known_by_codes(path: Path) ->
     both = Reason(OTHER, (("said", f"{in_full(crashed)} {in_full(broken)}"),))
     told = [(), (crashed,), (unlisted,), (broken,), (both,), (both, unlisted), (Reason(OTHER, (("said", "Odd."),)),)]
     with closing(at_step_before(path, WARNINGS_OF_DATABASES)) as connection, connection:
-        connection.execute(
-            "INSERT INTO backups (started_at, trigger, requested_by, state)"
-            " VALUES ('2026-01-01T00:00:00.000000+00:00', 'schedule', '', 'stored')"
-        )
+        connection.execute(A_BACKUP)
         connection.executemany(
             "INSERT INTO backed_up (backup_id, position, name, path, sha256, bytes, compressed_bytes, page_size,"
             " page_count, journal_mode, application_id, user_version, sqlite_version, taken_at, verdict, method,"
@@ -225,10 +227,7 @@ async def test_what_kept_checks_from_their_end_stands_apart_from_what_sqlite_say
         ("ok", ["NULL value in t.a"]),
     ]
     with closing(at_step_before(path, CODES_OF_CHECKS)) as connection, connection:
-        connection.execute(
-            "INSERT INTO backups (started_at, trigger, requested_by, state)"
-            " VALUES ('2026-01-01T00:00:00.000000+00:00', 'schedule', '', 'stored')"
-        )
+        connection.execute(A_BACKUP)
         connection.executemany(
             "INSERT INTO backed_up (backup_id, position, name, path, sha256, bytes, compressed_bytes, page_size,"
             " page_count, journal_mode, application_id, user_version, sqlite_version, taken_at, verdict, method,"
