@@ -34,13 +34,13 @@ class Block(NamedTuple):
 class Deflated:
     """What is known of a deflate stream that was inflated and compared: what came out, and what it consists of.
 
-    `sha256` and `crc32` are of what came out, `deflated_sha256` is of the stream itself. `blocks` are () where they are
+    `sha256` and `crc32` are of what came out, `deflated_crc32` is of the stream itself. `blocks` are () where they are
     not known.
     """
 
     sha256: str
     crc32: int
-    deflated_sha256: str
+    deflated_crc32: int
     blocks: tuple[Block, ...] = ()
 
 

@@ -1,12 +1,11 @@
 """Proves an archive: inflates the written file again and compares it with what was read from the snapshots.
 
-A deflate stream that was inflated and compared before is known again by its SHA-256. The proof follows the writer
-through the file, so that it is nearly done when the last byte is written.
+A deflate stream that was inflated and compared before is known again by its CRC. The proof follows the writer through
+the file, so that it is nearly done when the last byte is written.
 """
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
@@ -27,7 +26,7 @@ class _Inflated:
 
     def __init__(self) -> None:
         self._inflater = Inflater()
-        self._deflated = hashlib.sha256()
+        self._crc32 = 0
 
     @property
     def ended(self) -> bool:
@@ -37,21 +36,21 @@ class _Inflated:
         """Take the next bytes; return what of them lies behind. Raises `InflateError`."""
         behind = len(self._inflater.feed(data))
         end = len(data) - behind
-        self._deflated.update(data[:end])
+        self._crc32 = isal_zlib.crc32(data[:end], self._crc32)
         return data[end:]
 
-    def found(self) -> tuple[Content, int, str]:
-        """Return what it inflates to, the number of its deflated bytes, and their SHA-256."""
+    def found(self) -> tuple[Content, int, int]:
+        """Return what it inflates to, the number of its deflated bytes, and their CRC."""
         one = self._inflater
-        return Content(one.bytes, one.crc32, one.sha256), one.compressed_bytes, self._deflated.hexdigest()
+        return Content(one.bytes, one.crc32, one.sha256), one.compressed_bytes, self._crc32
 
 
 class _KnownAgain:
-    """A member whose deflated bytes are to be, by their SHA-256, those that were inflated and compared before."""
+    """A member whose deflated bytes are to be, by their CRC, those that were inflated and compared before."""
 
     def __init__(self, member: DeflatedMember, known: Deflated) -> None:
         self._member, self._known = member, known
-        self._deflated = hashlib.sha256()
+        self._crc32 = 0
         self._left = member.compressed_bytes
 
     @property
@@ -61,17 +60,16 @@ class _KnownAgain:
     def feed(self, data: memoryview) -> memoryview:
         """Take the next bytes; return what of them lies behind."""
         end = min(len(data), self._left)
-        self._deflated.update(data[:end])
+        self._crc32 = isal_zlib.crc32(data[:end], self._crc32)
         self._left -= end
         return data[end:]
 
-    def found(self) -> tuple[Content, int, str]:
-        """Return what it inflates to, the number of its deflated bytes, and their SHA-256. Raises `InflateError`."""
-        sha256 = self._deflated.hexdigest()
-        if sha256 != self._known.deflated_sha256:
+    def found(self) -> tuple[Content, int, int]:
+        """Return what it inflates to, the number of its deflated bytes, and their CRC. Raises `InflateError`."""
+        if self._crc32 != self._known.deflated_crc32:
             raise InflateError("is not what it was")
         content = Content(self._member.content.bytes, self._known.crc32, self._known.sha256)
-        return content, self._member.compressed_bytes, sha256
+        return content, self._member.compressed_bytes, self._crc32
 
 
 class ArchiveProof:
@@ -100,7 +98,10 @@ class ArchiveProof:
         self._starts.append((offset, member))
 
     def follow(self, path: Path, end: int) -> Generator[int, None, None]:
-        """Take the file from where the proof stands up to `end`, one piece for each step. Raises `ArchiveError`."""
+        """Take the file from where the proof stands up to `end`, one piece for each step. Raises `ArchiveError`.
+
+        Yields between two pieces alone: each step is a way into a thread and back.
+        """
         try:
             with path.open("rb", buffering=0) as file:
                 file.seek(self.position)
@@ -109,7 +110,8 @@ class ArchiveProof:
                     if not count:
                         raise ArchiveError.because(Cause.UNPROVEN_SHORT)
                     self.take(self._buffer[:count])
-                    yield self.position
+                    if self.position < end:
+                        yield self.position
         except OSError as error:
             raise ArchiveError.because(Cause.UNPROVEN_UNREAD, said=error.strerror or str(error)) from error
 
@@ -145,12 +147,12 @@ class ArchiveProof:
         if seen is None or not seen.ended:
             raise ArchiveError.because(Cause.UNPROVEN_INCOMPLETE, name=member.name)
         try:
-            content, compressed_bytes, deflated_sha256 = seen.found()
+            content, compressed_bytes, deflated_crc32 = seen.found()
         except InflateError as error:
             raise ArchiveError.because(Cause.UNPROVEN_MEMBER, name=member.name) from error
         if (content, compressed_bytes) != (Content(member.bytes, member.crc32, member.sha256), member.compressed_bytes):
             raise ArchiveError.because(Cause.UNPROVEN_MEMBER, name=member.name)
-        return Deflated(sha256=member.sha256, crc32=member.crc32, deflated_sha256=deflated_sha256, blocks=member.blocks)
+        return Deflated(sha256=member.sha256, crc32=member.crc32, deflated_crc32=deflated_crc32, blocks=member.blocks)
 
 
 def require_listed(file: Path | BinaryIO, entries: Sequence[ZipEntry]) -> None:

@@ -16,7 +16,7 @@ _BLOCK = struct.Struct("<3L")
 class DeflatedTable(CatalogueTable):
     """The rows of deflated, one for each path.
 
-    They name no archive: a row is true of any in which a database has that SHA-256 and deflated bytes of that SHA-256.
+    They name no archive: a row is true of any in which a database has that SHA-256 and deflated bytes of that CRC-32.
     """
 
     @writing
@@ -29,7 +29,7 @@ class DeflatedTable(CatalogueTable):
                 path=path,
                 sha256=found.sha256,
                 crc32=found.crc32,
-                deflated_sha256=found.deflated_sha256,
+                deflated_crc32=found.deflated_crc32,
                 block_bytes=BLOCK,
                 blocks=b"".join(_BLOCK.pack(*block) for block in found.blocks),
             )
@@ -46,7 +46,7 @@ class DeflatedTable(CatalogueTable):
             row["path"]: Deflated(
                 sha256=row["sha256"],
                 crc32=row["crc32"],
-                deflated_sha256=row["deflated_sha256"],
+                deflated_crc32=row["deflated_crc32"],
                 blocks=tuple(map(Block._make, _BLOCK.iter_unpack(row["blocks"])))
                 if row["block_bytes"] == BLOCK
                 else (),

@@ -20,7 +20,7 @@ from bot.services.catalogue.schema_reasons import (
     WARNINGS_OF_DATABASES,
 )
 from bot.services.catalogue.schema_recipients import PARKED_SINCE
-from bot.services.catalogue.schema_taken_over import DEFLATED_BYTES, TAKEN_OVER
+from bot.services.catalogue.schema_taken_over import DEFLATED_BYTES, DEFLATED_CRC32, TAKEN_OVER
 
 # Written into the file's header, so that `file` and we tell a catalogue from somebody else's database.
 # https://www.sqlite.org/pragma.html#pragma_application_id
@@ -292,7 +292,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     *(_TELEGRAM, TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES, REASONS_OF_SKIPS),
     *(FACTS_OF_ACTIONS, REASONS_OF_DELIVERIES, REASONS_OF_BACKUPS, RESULTS_OF_DRILLS),
     *(UNOPENED_IS_NO_NOTE, WARNINGS_OF_DATABASES, SAFETY_IS_NO_NOTE, FIGURES_OF_RESTORES, DEFLATED_BYTES, PARKED_SINCE),
-    *(REASONS_OF_STORES, SOURCES_OF_RESTORES, CODES_OF_CHECKS, CODES_OF_ACTORS),
+    *(REASONS_OF_STORES, SOURCES_OF_RESTORES, CODES_OF_CHECKS, CODES_OF_ACTORS, DEFLATED_CRC32),
 )
 VERSION = len(STEPS)
 

@@ -16,3 +16,18 @@ DEFLATED_BYTES = (
     )
     """,
 )
+
+# They are known again by a CRC-32, not a SHA-256 any more. What was known is found anew by the next backup.
+DEFLATED_CRC32 = (
+    "DROP TABLE deflated",
+    """
+    CREATE TABLE deflated (
+        path           TEXT PRIMARY KEY,
+        sha256         TEXT NOT NULL,     -- of the database
+        crc32          INTEGER NOT NULL,  -- of the database
+        deflated_crc32 INTEGER NOT NULL,  -- of its deflated bytes, which were inflated and compared with it
+        block_bytes    INTEGER NOT NULL,
+        blocks         BLOB NOT NULL      -- of each, 4 bytes: CRC-32, CRC-32 of its end, length of its deflated bytes
+    )
+    """,
+)

@@ -4,20 +4,22 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from bot.models import Block, Deflated
 from bot.services.catalogue import Catalogue, schema
-from bot.services.catalogue.schema_taken_over import DEFLATED_BYTES
+from bot.services.catalogue.schema_taken_over import DEFLATED_BYTES, DEFLATED_CRC32
 from tests.world.catalogue import NOW, backed_up, run_sql, stored
 
 BLOCKS = (Block(1, 2, 3), Block(0xFFFFFFFF, 0, 1 << 20))
-FOUND = Deflated(sha256="ab" * 32, crc32=0xFFFFFFFE, deflated_sha256="cd" * 32, blocks=BLOCKS)
+FOUND = Deflated(sha256="ab" * 32, crc32=0xFFFFFFFE, deflated_crc32=0xFFFFFFFD, blocks=BLOCKS)
 
 
 async def test_what_was_found_is_returned_by_path(catalogue: Catalogue) -> None:
     """The newest of each database alone; of blocks of another size than ours nothing is known."""
     await stored(catalogue, NOW, "a.db", "b.db")
     a, b = backed_up("a.db").path, backed_up("b.db").path
-    await catalogue.deflated.remember({a: Deflated(sha256="", crc32=0, deflated_sha256=""), b: FOUND})
+    await catalogue.deflated.remember({a: Deflated(sha256="", crc32=0, deflated_crc32=0), b: FOUND})
     await catalogue.deflated.remember({a: FOUND})
     assert await catalogue.deflated.of({a, b, "/srv/other.db"}) == {a: FOUND, b: FOUND}
     run_sql(catalogue, "UPDATE deflated SET block_bytes = 4096")
@@ -35,9 +37,10 @@ async def test_it_is_forgotten_with_the_last_archive_of_a_database(catalogue: Ca
     assert await catalogue.deflated.of({a, b}) == {a: FOUND}
 
 
-async def test_an_earlier_version_knew_nothing_of_deflated_bytes(path: Path) -> None:
-    """Its catalogue gets the table, empty, and keeps all that it has."""
-    version = schema.STEPS.index(DEFLATED_BYTES)
+@pytest.mark.parametrize("step", [DEFLATED_BYTES, DEFLATED_CRC32])
+async def test_an_earlier_version_knew_nothing_of_deflated_bytes(path: Path, step: tuple[str, ...]) -> None:
+    """Or knew them by another checksum. Its catalogue gets the table, empty, and keeps all that it has."""
+    version = schema.STEPS.index(step)
     with closing(sqlite3.connect(path)) as connection, connection:
         for statement in (sql for one in schema.STEPS[:version] for sql in one):
             connection.execute(statement)
