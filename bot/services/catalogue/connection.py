@@ -117,9 +117,9 @@ class CatalogueConnection:
         if self._closed:
             raise CatalogueError(f"The catalogue {self.path.name} is closed.")
         try:
-            await self.execute(begin)
+            await self.rows(begin)  # as a question: a cursor would be closed in one more way to its thread and back
             yield
-            await self.execute("COMMIT")
+            await self.rows("COMMIT")
         except BaseException as error:
             with suppress(sqlite3.Error):  # SQLite rolled back by itself, or never began
                 await self.execute("ROLLBACK")
