@@ -103,4 +103,5 @@ async def step_by_step(
             if result:
                 return result[0]
     finally:
-        await in_thread(threads, steps.close)
+        if not result:
+            await in_thread(threads, steps.close)

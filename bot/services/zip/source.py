@@ -85,6 +85,11 @@ class Reading:
                 return Piece(deflated=found)
         return Piece(plain=bytes(block), before=before)
 
+    @property
+    def has_earlier(self) -> bool:
+        """Whether there is an earlier state, of which blocks are copied."""
+        return self._earlier is not None
+
     def samples(self) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
         """Read samples from all over a large source, each with what lies before it, and a few longer stretches.
 

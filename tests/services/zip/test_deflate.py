@@ -132,12 +132,15 @@ async def test_blocks_of_an_earlier_state_make_the_same_content(
 async def test_samples_are_taken_when_something_is_to_be_deflated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not where all blocks are as they were; and in the middle of a file, the reading goes on where it was."""
-    before = content_of(9 * BLOCK + 1)
+    """Not where only a few are not as they were; and in the middle of a file, the reading goes on where it was."""
+    before = content_of(20 * BLOCK + 1)
     async with Deflation(policy_for(Compression.FAST, 0), abort=Abort()) as deflation:
         await deflation.feed([("x", before)])
         earlier = member_of(*await taken(deflation))
-    changed = before[: 5 * BLOCK] + content_of(BLOCK, seed=2) + before[6 * BLOCK :]
+    few, many = (
+        before[: 5 * BLOCK] + content_of(count * BLOCK, seed=2) + before[(5 + count) * BLOCK :]
+        for count in (deflate.FEW_BLOCKS - 1, deflate.FEW_BLOCKS)  # and the one after them: its dictionary is another
+    )
     sampled: list[bytes] = []
 
     def sizes_of(samples: list[tuple[bytes, bytes]], codecs: list[deflate.Codec]) -> tuple[int, ...]:
@@ -146,7 +149,7 @@ async def test_samples_are_taken_when_something_is_to_be_deflated(
 
     measured = deflate.sizes_of
     monkeypatch.setattr(deflate, "sizes_of", sizes_of)
-    for now, samples in ((before, 0), (changed, (9 * BLOCK + 1) >> 20)):
+    for now, samples in ((before, 0), (few, 0), (many, (20 * BLOCK + 1) >> 20)):
         (tmp_path / "now").write_bytes(now)
         ((stream, content),) = await deflated([("x", source.ChangedFile(tmp_path / "now", earlier))], None)
         assert inflated(stream) == now
@@ -170,7 +173,7 @@ def member_of(pieces: list[bytes], content: Content) -> DeflatedMember:
         offset=len(b"header"),
         compressed_bytes=len(b"".join(pieces)),
         content=content,
-        known=Deflated(sha256=content.sha256, crc32=content.crc32, deflated_sha256="", blocks=blocks),
+        known=Deflated(sha256=content.sha256, crc32=content.crc32, deflated_crc32=0, blocks=blocks),
     )
 
 
