@@ -12,6 +12,7 @@ import pytest
 
 from bot.errors import CourierError
 from bot.models import Actor, BackupState, ServiceState, Trigger
+from tests.world import faults
 from tests.world.clock import until
 from tests.world.full_disk import MB, SmallDisk, small_disk
 from tests.world.service import Town, town_in
@@ -89,6 +90,43 @@ async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tm
         await courier.alarm_loop.deliver()
         await town.ann.wait_for(lambda m: "The disk has room again" in m.text, since=0)
         assert alarms_of(town) == []
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_is_owed_on_a_full_disk_waits_for_room_and_ends_no_service(
+    tmp_path: Path, answered: bool, log_lines: list[str]
+) -> None:
+    """Neither a try that can't be written down nor its answer that can't: one line says so; with room it goes out."""
+    async with town_on(tmp_path) as (town, disk):
+        ledger = town.service.courier.ledger
+        down = town.api.inject(faults.server_error(), "sendDocument", chat_id=town.ben.id, times=None)
+        backup = await town.made()
+        down.cancel()
+        gate = town.api.hold("sendDocument", chat_id=town.ben.id)
+        if answered:
+            town.clock.go(3600)
+            ledger.nudge()
+            await gate.reached()
+        disk.fill(leave=0)
+        gate.open()
+        if not answered:
+            town.clock.go(3600)
+            ledger.nudge()
+        await until(lambda: told(log_lines))
+        assert not town.service._failed.done()
+        disk.clear()
+        await town.ben.wait_for(lambda m: m.document is not None and m.document.name == backup.archive_name, since=0)
+        await until(lambda: delivered(town, backup.id))
+        assert sum("what is owed waits" in line for line in log_lines) == 1
+
+
+async def told(log_lines: list[str]) -> bool:
+    said = "what is owed waits: The catalogue catalogue.db can't be written: the disk is full."
+    return any(said in line for line in log_lines)
+
+
+async def delivered(town: Town, backup_id: int) -> bool:
+    return (await town.service.courier.catalogue.backups.get(backup_id)).state is BackupState.DELIVERED
 
 
 async def test_a_run_that_a_full_disk_left_out_is_made_up_for(tmp_path: Path) -> None:

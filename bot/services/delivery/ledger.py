@@ -96,8 +96,8 @@ class Ledger:
         """Serve what is owed until cancelled or drained: newest first, with waits that grow up to an hour.
 
         Whether parked recipients can be reached is asked every six hours, which shows them nothing. While the bot's
-        token is refused, chats wait and other places are served. Raises what kept a delivery from being tried at all
-        (`CatalogueError`); nothing is lost by calling it again.
+        token is refused, chats wait and other places are served; while the catalogue can't be written, everything
+        waits.
         """
         await self._retries.go()
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from loguru import logger
 
+from bot.errors import CourierError
 from bot.models import Delivery, DeliveryState, Recipient
 from bot.services.concurrency.abort import Abort
 from bot.services.contracts.destination import Refused
 from bot.services.delivery.attempts import Attempts
-from bot.services.delivery.policy import SHORTEST_RETRY, is_due, uploader_rank
+from bot.services.delivery.policy import SHORTEST_RETRY, is_due, retry_seconds, uploader_rank
 from bot.services.delivery.rows import Claim
 from bot.services.delivery.upload import SendRequest
 
@@ -36,6 +37,7 @@ class RetryLoop:
         self._attempts, self._claims, self._settled = attempts, claims, settled
         self._serving: dict[Recipient, asyncio.Task[None]] = {}
         self._failure: BaseException | None = None
+        self._failures, self._said = 0, ""  # rounds in a row that the catalogue cut off, and why: logged once
         self._refused_at: datetime | None = None
         self._answered = False
         self._hurried_at: datetime | None = None
@@ -55,20 +57,40 @@ class RetryLoop:
         self.nudge()
 
     async def go(self) -> None:
-        """Serve until cancelled or drained; raises what kept a delivery from being tried at all.
+        """Serve until cancelled or drained; raises what nobody has foreseen.
 
-        A refused token is not that: chats wait while it lasts, and other places are served.
+        A refused token is not that: chats wait while it lasts, and other places are served. Nor is a catalogue that
+        can't be written, on a full disk: everything waits, and goes on by itself.
         """
-        current = self._attempts.catalogue.recipients.all_current
-        await self._attempts.rows.recover(self._claims, await current(self._attempts.settings.people.recipients))
+        recovered = False
         while not self._attempts.nursery.closing.is_set():
             self._nudged.clear()
-            wake_at = await self._start_what_is_due()
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise failure
+            try:
+                if not recovered:
+                    await self._recover()
+                wake_at = await self._start_what_is_due()
+                if self._failure is not None:
+                    failure, self._failure = self._failure, None
+                    raise failure
+            except CourierError as error:
+                recovered = False  # what was being sent could not be given back
+                await self._wait_for_catalogue(error)
+                continue
+            recovered = True
             seconds = (wake_at - self._attempts.clock()).total_seconds()
             await self._attempts.nursery.until(self._nudged, max(seconds, SHORTEST_RETRY))
+
+    async def _recover(self) -> None:
+        everybody = self._attempts.settings.people.recipients
+        current = await self._attempts.catalogue.recipients.all_current(everybody)
+        await self._attempts.rows.recover(self._claims, current, served=self._serving.keys())
+
+    async def _wait_for_catalogue(self, error: CourierError) -> None:
+        if error.sentence != self._said:
+            logger.error("what is owed waits: {}", error.sentence)
+        self._said, self._failures = error.sentence, self._failures + 1
+        pause = min(retry_seconds(self._failures, self._attempts.settings.delay), LOOK_AGAIN)
+        await self._attempts.nursery.until(self._attempts.nursery.closing, pause)
 
     def serve(self, recipient: Recipient) -> None:
         """Bring the recipient what is owed and due, in the background."""
@@ -168,10 +190,12 @@ class RetryLoop:
 
     def _ended(self, recipient: Recipient, task: asyncio.Task[None]) -> None:
         del self._serving[recipient]
-        if not task.cancelled() and (failure := task.exception()):
-            if isinstance(failure, Refused):
-                logger.warning("{}: {}; chats are tried again in a minute", recipient.address, failure.sentence)
-                self._refused_at = self._attempts.clock()
-            else:
-                self._failure = failure
+        failure = None if task.cancelled() else task.exception()
+        if failure is None:
+            self._failures, self._said = 0, ""
+        elif isinstance(failure, Refused):
+            logger.warning("{}: {}; chats are tried again in a minute", recipient.address, failure.sentence)
+            self._refused_at = self._attempts.clock()
+        else:
+            self._failure = failure
         self.nudge()

@@ -139,16 +139,18 @@ class DeliveryRecords:
             if older.started_at < newer.started_at and covers(newer, older):
                 await self.supersede(row, Reason(DeliveryReason.NEWER, (("archive", newer.archive_name),)))
 
-    async def recover(self, claims: Collection[Claim], recipients: Collection[Recipient]) -> None:
+    async def recover(
+        self, claims: Collection[Claim], recipients: Collection[Recipient], *, served: Collection[Recipient] = ()
+    ) -> None:
         """At a start: nobody is sending what the last process was sending, and new settings deserve a new try.
 
-        Who was taken out of the settings gets nothing any more, whatever was owed.
+        Who was taken out of the settings gets nothing any more, whatever was owed. Who is `served` right now is let be.
         """
         parked = await self._catalogue.recipients.parked()
         for row in await self._catalogue.deliveries.owed():
             stuck = row.state is DeliveryState.SENDING
             unparked = row.state is DeliveryState.PARKED and row.recipient not in parked
-            if (row.backup_id, row.recipient) in claims:
+            if (row.backup_id, row.recipient) in claims or row.recipient in served:
                 continue
             if row.recipient not in recipients:
                 await self.supersede(row, Reason(DeliveryReason.NO_RECIPIENT))
