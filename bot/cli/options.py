@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import output
+from bot.config.faults import absence
 from bot.config.settings import Settings, load_settings
 from bot.journal import writer
 from bot.services.files.store import can_write
@@ -39,8 +40,7 @@ def read_settings(
     log_dir = settings.log_dir if not reading or can_write(settings.log_dir) else None
     writer.setup_journal(log_dir, settings.log_level, console=console)
     if not need_databases and not env_file.exists() and "BACKUP_DIR" not in settings.given.texts:
-        there = f"There is no {env_file.name} in {env_file.absolute().parent}"
-        output.warn(f"{there}: go to the folder that has it, or name it with --env-file.")
+        output.warn(absence(env_file))
         absent = "" if settings.backup_dir.is_dir() else ", which is not there"
         output.warn(f"BACKUP_DIR is {settings.backup_dir}{absent}.")
     return settings

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from bot.config.sources import Given
+
+
+def absence(env_file: Path) -> str:
+    """Say that there is no such file: most often because the command was typed in another folder."""
+    where = f"There is no {env_file.name} in {env_file.absolute().parent}"
+    return f"{where}: go to the folder that has it, or name it with --env-file."
 
 
 def missing(given: Given, variable: str, mend: str) -> list[str]:

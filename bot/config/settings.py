@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from bot.config import alarms, destinations, sealing, telegram, values
-from bot.config.faults import explained, missing
+from bot.config.faults import absence, explained, missing
 from bot.config.secrets import Secret
 from bot.config.sources import FoundIn, Given, gather
 from bot.config.zone import machine_zone, time_zone
@@ -271,27 +271,28 @@ def load_settings(
         given = replace(given, warnings=(*given.warnings, warning))
     for name, secret in _SECRETS.items():
         secret.hide(given.texts.get(_VARIABLES[name], ""))
-    faults = list(given.faults)
+    lacking: list[str] = []
     if need_telegram:
-        faults += missing(given, "BOT_TOKEN", "put the token that @BotFather gives you.")
-        faults += missing(given, "ADMIN_IDS", "put your own Telegram number; @userinfobot tells it.")
+        lacking += missing(given, "BOT_TOKEN", "put the token that @BotFather gives you.")
+        lacking += missing(given, "ADMIN_IDS", "put your own Telegram number; @userinfobot tells it.")
+    if need_databases:
+        lacking += missing(given, "DATABASES", "put the paths of your database files.")
+    faults = [*given.faults, *lacking]
+    if lacking and env_file is not None and given.env_file is None:
+        faults.insert(0, absence(env_file))
+    if need_telegram:
         if given.texts.get("PROXY") and importlib.util.find_spec("aiohttp_socks") is None:
             faults.append(f"PROXY needs the package aiohttp-socks: run {how_to_install('proxy')}.")
         faults += alarms.faults_of_phones(given.texts.get("NOTIFY_URLS", ""))
     faults += destinations.faults_between(given.texts, need_packages=need_telegram)
-    if need_databases:
-        faults += missing(given, "DATABASES", "put the paths of your database files.")
     try:
         texts: dict[str, Any] = {name: given.texts.get(variable) for name, variable in _VARIABLES.items()}
         settings = Settings(given=given, **{name: text for name, text in texts.items() if text})
     except ValidationError as error:
         faults += explained(error, _variable)
     if faults:
-        absent = ""
-        if env_file is not None and not env_file.exists():
-            absent = f"There is no {env_file.name} in {env_file.absolute().parent}. "
         raise SettingsError(
             tuple(redact(fault) for fault in faults),
-            hint=f"{absent}.env.example explains each setting; `sqlite-courier setup` asks for what is needed.",
+            hint=".env.example explains each setting; `sqlite-courier setup` asks for what is needed.",
         ) from None
     return settings

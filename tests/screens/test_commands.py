@@ -19,14 +19,14 @@ Draw = Callable[[str, Gallery], Golden]
 
 
 async def keep_said(golden: Golden, place: Gallery, **commands: str) -> None:
-    """Keep what each command prints, first its standard output; no line of a table is wider than the terminal."""
+    """Keep what each command prints, as a terminal shows it; no line of a table is wider than the terminal."""
     golden.hidden[place.settings.telegram_api] = "http://127.0.0.1:40000"
     golden.hidden[f"…{place.settings.bot_token.get_secret_value()[-2:]}"] = "…xy"
     assert place.service.courier.pins is not None
     await place.service.courier.pins.refresh()
     for name, words in commands.items():
-        done = await asyncio.to_thread(Shell(place.folder, place.clock()), *words.split(), COLUMNS="80")
-        said = "\n".join(line.rstrip() for line in f"{done.stdout}{done.stderr}".splitlines())
+        done = await asyncio.to_thread(Shell(place.folder, place.clock(), together=True), *words.split(), COLUMNS="80")
+        said = "\n".join(line.rstrip() for line in done.stdout.splitlines())
         for pattern, instead in (
             (r"\d+ GB free", "25 GB free"),
             (r"\d+ more are as", "47 more are as"),

@@ -69,19 +69,21 @@ def started(
     folder: Path = ROOT,
     environment: Mapping[str, str] = os.environ,
     cold: bool = False,
+    together: bool = False,
 ) -> Child:
     """Start `python -m bot` with the arguments, or the program `code` with them.
 
-    `cold` is an interpreter that imports everything by itself, as a person's does.
+    `cold` is an interpreter that imports everything by itself, as a person's does. With `together`, its errors stand
+    among its output, in their order.
     """
     environment = {**environment, **_PYTHON}
     out, err = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - closed when they are read
     if not cold and sys.platform == "linux":
-        return _forked(arguments, folder, environment, code, out, err)
+        return _forked(arguments, folder, environment, code, out, err, together=together)
     words = ["-c", code] if code else ["-m", "bot"]
     process = subprocess.Popen(
         [sys.executable, "-W", "error", *words, *arguments],
-        cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+        cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out if together else err,
     )  # fmt: skip
 
     def ended(within: float) -> int:
@@ -94,12 +96,19 @@ def started(
 
 
 def _forked(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], code: str, out: IO[bytes], err: IO[bytes]
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    code: str,
+    out: IO[bytes],
+    err: IO[bytes],
+    *,
+    together: bool,
 ) -> Child:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = {"folder": str(folder), "environment": environment, "arguments": arguments, "code": code}
     with theirs:
-        streams = [theirs.fileno(), out.fileno(), err.fileno()]
+        streams = [theirs.fileno(), out.fileno(), (out if together else err).fileno()]
         socket.send_fds(_server(), [json.dumps(request).encode()], streams)
 
     def told(within: float) -> int:

@@ -34,15 +34,20 @@ runpy.run_module("bot", run_name="__main__", alter_sys=True)
 class Shell:
     """Runs `sqlite-courier` in a folder, as a person would; whatever it does, it must not end in a traceback.
 
-    With `now` it is always that time for the commands.
+    With `now` it is always that time for the commands; with `together` their errors stand among their output, as a
+    terminal shows them.
     """
 
-    def __init__(self, folder: Path, now: datetime | None = None) -> None:
+    def __init__(self, folder: Path, now: datetime | None = None, *, together: bool = False) -> None:
         self.folder = folder
+        self._together = together
         self._code = _AT_THAT_TIME.format(now=now.isoformat()) if now else ""
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        child = started(arguments, code=self._code, folder=self.folder, environment=self.environment | environment)
+        child = started(
+            arguments, code=self._code, folder=self.folder, environment=self.environment | environment,
+            together=self._together,
+        )  # fmt: skip
         done = child.done()
         assert "Traceback" not in done.stderr
         return done
