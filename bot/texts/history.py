@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import zone_name
 from bot.models import Backup, BackupDetails, BackupPage, BackupState, DatabaseStatus, Recipient
 from bot.services.catalogue.newest import is_ahead
+from bot.services.sealing.keys import BY_PASSPHRASE
 from bot.texts.backups import (
     STATE_ICONS,
     STATE_WORDS,
@@ -156,8 +157,20 @@ def _archive(details: BackupDetails, timezone: ZoneInfo) -> str:
         check_verdict(backup, timezone),
         f"<code>{name(backup.archive_name, 60)}</code> (UTC){volumes}",
         f"SHA-256 <code>{backup.archive_sha256}</code>",
-        *([f"On the server: <code>{name(command, 120)}</code>"] if (command := restore_command(details)) else []),
+        *_by_hand(details),
     )
+
+
+def _by_hand(details: BackupDetails) -> tuple[str, ...]:
+    """Return what to type on the server, and where the command has the key of a sealed archive from."""
+    if not (command := restore_command(details)):
+        return ()
+    line = f"On the server: <code>{name(command, 120)}</code>"
+    if not details.backup.sealed:
+        return (line,)
+    if details.backup.sealed == BY_PASSPHRASE:
+        return (line, "It asks for the passphrase, unless <code>.env</code> has it.")
+    return (line, "It asks for the key, unless <code>.env</code> or <code>--identity FILE</code> names its file.")
 
 
 def restore_command(details: BackupDetails) -> str:

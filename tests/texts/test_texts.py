@@ -45,6 +45,7 @@ from bot.models import (
     because,
 )
 from bot.services.catalogue import Event
+from bot.services.sealing.keys import BY_PASSPHRASE
 from bot.texts import alarms as alarm_texts
 from bot.texts import answers
 from bot.texts import delivery as delivery_texts
@@ -522,6 +523,24 @@ def test_a_backup_known_from_the_chat_lies_there() -> None:
     shown = plain(history_texts.details(details, NOW, ZONE))
     assert "learned from the chat" in shown
     assert "asked for by" not in shown
+
+
+@pytest.mark.parametrize(
+    ("sealed", "asks"),
+    [
+        ("", ""),
+        (BY_PASSPHRASE, "It asks for the passphrase, unless .env has it."),
+        ("6A80-4773-9828-40FA", "It asks for the key, unless .env or --identity FILE names its file."),
+    ],
+)
+def test_the_command_that_restores_says_where_it_has_the_key_from(sealed: str, asks: str) -> None:
+    """The command can be copied as it stands: on a terminal it asks."""
+    backup = samples.backup(sealed=sealed)
+    seen = BackupDetails(backup=backup, deliveries=(), retention=NO_REASON, volumes=1, restorable=True)
+    shown = plain(history_texts.details(seen, NOW, ZONE))
+    command = history_texts.restore_command(seen)
+    assert command.endswith(" --in-place")
+    assert shown.partition(f"On the server: {command}")[2].strip() == asks
 
 
 @pytest.mark.parametrize(
