@@ -227,6 +227,7 @@ async def _restore(one: _Candidate, missing: set[Path], settings: Settings, cont
             for warning in plan.all_warnings:
                 output.warn(warning)
             await restorer.restore(prepared, requested_by=Actor.RESTORE_IF_MISSING, abort=abort)
+    when = f"{one.at.astimezone(settings.timezone):%Y-%m-%d %H:%M:%S}"
     for name, path in wanted.items():
-        output.say(f"{path} is back: {name} of {one.at:%Y-%m-%d %H:%M:%S} UTC, {one}.")
+        output.say(f"{path} is back: {name} of {when}, {one}.")
     return set(wanted.values())

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,8 +116,7 @@ class Wanted:
 
     def choose_from(self, found: Found, place: Place) -> RestorePoint:
         """Return the newest that the place holds, not after the moment. Raises `NotFoundError`."""
-        at = self.at.astimezone(UTC) if self.at else None
-        return choose_point(found, at=at, only=self.only, place=place.holder, tell=output.warn)
+        return choose_point(found, at=self.at, only=self.only, place=place.holder, tell=output.warn)
 
 
 @asynccontextmanager

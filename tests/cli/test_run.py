@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ async def test_a_wiped_disk_is_as_it_was_when_the_program_ended(standin: StandIn
     live.parent.mkdir()
     program.write_text(PROGRAM)
     only_sends = {"RECEIVE": "off", "SCHEDULE": "0 0 1 1 *", "DRILL_SCHEDULE": "off", "BACKUP_DIR": str(tmp_path / "b")}
+    only_sends["TIMEZONE"] = "Etc/GMT-14"
     write_env(tmp_path, [live], BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11", **only_sends)
     words = ("run", "--restore-if-missing", "--exec", f"'{sys.executable}' '{program}' '{live}' '{ready}'")
     last = "SELECT count(*), max(text) FILTER (WHERE id = (SELECT max(id) FROM entries)) FROM entries"
@@ -61,6 +63,9 @@ async def test_a_wiped_disk_is_as_it_was_when_the_program_ended(standin: StandIn
         done = await courier.ended()
         assert done.returncode == 7, done.stderr
         assert ("app.db is back" in done.stdout) is (life == 2)
+        if life == 2:
+            made = datetime.strptime(archives(ann)[0].document.name, "database_backup_%Y%m%d_%H%M%S.zip")  # noqa: DTZ007 - UTC
+            assert f"app.db is back: app.db of {made + timedelta(hours=14)}, " in done.stdout
         assert ("no backup holds it" in done.stderr) is (life == 1)
         with closing(sqlite3.connect(live)) as database:
             rows, text = database.execute(last).fetchone()

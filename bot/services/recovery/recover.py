@@ -149,7 +149,7 @@ def choose_point(
     candidates = [point for point in found.points if wanted <= {folded(database.name) for database in point.databases}]
     point = choose(candidates, at=at, now=now)
     if point is None:
-        asked = (f" of {', '.join(only)}" if only else "") + (f" before {at:%Y-%m-%d %H:%M:%S} UTC" if at else "")
+        asked = (f" of {', '.join(only)}" if only else "") + (f", of {at:%Y-%m-%d %H:%M:%S} or before" if at else "")
         raise NotFoundError(f"{place} holds no restore point{asked}.", hint="--list shows those there are.")
     for other in candidates:
         if is_ahead(other.at, now) and (at is None or other.at <= at):

@@ -7,8 +7,10 @@ import os
 import shutil
 import stat
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -141,6 +143,9 @@ async def test_a_point_is_chosen_by_moment_and_database(scene: Scene) -> None:
     assert choose_point(points, at=first.started_at).archive == first.archive_name
     with pytest.raises(NotFoundError, match=r"no restore point of new\.db"):
         choose_point(points, only=["new.db"])
+    early = datetime(2026, 7, 13, 1, 30, tzinfo=ZoneInfo("Europe/Berlin"))  # as everywhere in the time zone of who asks
+    with pytest.raises(NotFoundError, match=r"no restore point of old\.db, of 2026-07-13 01:30:00 or before\.$"):
+        choose_point(points, at=early, only=["old.db"])
 
 
 # --- forwarding ----------------------------------------------------------------------------------------------------
