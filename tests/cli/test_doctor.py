@@ -14,6 +14,7 @@ from bot.models import Condition, Examination
 from bot.services.host import accounts
 from tests.world.databases import make_database
 from tests.world.service import settings_for, town_in
+from tests.world.shell import Shell
 from tests.world.snapshots import as_nobody
 
 runner = CliRunner()
@@ -53,6 +54,19 @@ def test_settings_that_are_wrong_are_lines_too(tmp_path: Path, monkeypatch: pyte
     faults = [one for one in told["parts"] if one["condition"] == "wrong"]
     assert [one["about"] for one in faults] == ["Settings"]
     assert (told["ok"], {"part", "about", "condition", "said", "mend"} <= faults[0].keys()) == (False, True)
+
+
+def test_what_needs_a_look_says_what_to_do(tmp_path: Path) -> None:
+    """With backups and without a token: nobody receives them, and that has its mend."""
+    (tmp_path / ".env").write_text(f"DATABASES={make_database(tmp_path / 'app.db')}\n")
+    shell = Shell(tmp_path)
+    assert shell("backup", "--no-deliver").returncode == 0
+    told = json.loads(shell("doctor", "--json").stdout)["parts"]
+    (delivery,) = [one for one in told if one["part"] == "delivery"]
+    assert (delivery["said"], delivery["condition"]) == ("to nobody: no chat receives backups", "look")
+    assert delivery["mend"].startswith("Name an admin in ADMIN_IDS")
+    lacking = [one["about"] for one in told if one["condition"] != "good" and not one["mend"]]
+    assert lacking == ["Settings"]  # one line says it of all of them
 
 
 @as_nobody

@@ -106,7 +106,8 @@ def _delivery(status: Status) -> Examined:
     """Tell who has the newest good backup; who waits for a first try is no trouble."""
     deliveries = status.latest_deliveries
     if not deliveries:
-        return look("delivery", "Delivery", "to nobody: nobody receives")
+        mend = "Name an admin in ADMIN_IDS, or another place in DELIVER_TO: what is only here goes with this machine."
+        return look("delivery", "Delivery", "to nobody: no chat receives backups", mend)
     known = {one.recipient: one.name for one in status.recipients}
     owed = [one for one in deliveries if not one.received and not one.told_only]
     why = "; ".join(
