@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aiogram.enums import ButtonStyle
-from aiogram.types import InlineKeyboardButton
 
-from bot.handlers.databases import OfDatabase
-from bot.handlers.drawing.keyboards import HISTORY, Databases, Go, History, Resume, Row, Run, ScreenName, button
+from bot.handlers.drawing.keyboards import (
+    HISTORY,
+    Databases,
+    Go,
+    History,
+    OfDatabase,
+    Resume,
+    Row,
+    Run,
+    ScreenName,
+    button,
+)
 from bot.handlers.forget_buttons import LetGo, gone_ids, key_of
 from bot.handlers.picture_buttons import database_key
-from bot.models import Backup, Condition, Delivery, Reachability, Status
+from bot.models import Backup, Condition, Reachability, Reason, Recipient, Status
 from bot.services.status.verdict import Concern, ConcernKind
 from bot.texts.alarm_words import TO_START
 from bot.texts.alarms import BACK_UP, INVITE, REMOVED, RESUME, SHOW
@@ -32,9 +41,7 @@ def concern_row(
     row = _mend(concerns[0], status, screen) if concerns else []
     if status.is_paused and screen is not ScreenName.MENU:
         row.append(button(RESUME, Resume(), None if row else ButtonStyle.PRIMARY))
-    if any(recipient.is_private and reason.code in TO_START for recipient, reason in said):
-        row.append(_invite(None if row else ButtonStyle.PRIMARY))
-    return row
+    return [*row, *invitation_row(said, None if row else ButtonStyle.PRIMARY)]
 
 
 def database_row(names: Sequence[str]) -> Row:
@@ -45,14 +52,10 @@ def database_row(names: Sequence[str]) -> Row:
     return [button(f"🗄 {shortened(names[0], 30)} ›", one, ButtonStyle.PRIMARY)]
 
 
-def invitation_row(deliveries: Sequence[Delivery]) -> Row:
-    """Return the button that makes an invitation, where a person is owed a backup who has to open the bot."""
-    owed = [one for one in deliveries if not one.state.settled and one.recipient.is_private]
-    return [_invite(ButtonStyle.PRIMARY)] if any(one.reason.code in TO_START for one in owed) else []
-
-
-def _invite(style: ButtonStyle | None) -> InlineKeyboardButton:
-    return button(INVITE, Go(place=ScreenName.INVITATION), style)
+def invitation_row(said: Iterable[tuple[Recipient, Reason]], style: ButtonStyle | None = ButtonStyle.PRIMARY) -> Row:
+    """Return the button that makes an invitation, where by what is said of them a person has to open the bot."""
+    has_to_start = any(recipient.is_private and reason.code in TO_START for recipient, reason in said)
+    return [button(INVITE, Go(place=ScreenName.INVITATION), style)] if has_to_start else []
 
 
 def _spoiled_names(backup: Backup) -> tuple[str, ...]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from aiogram import Router
 from aiogram.enums import ButtonStyle
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup
-from pydantic import Field
 
 from bot.errors import NotFoundError
 from bot.handlers.alarm_buttons import OfAlarm, acceptance
+from bot.handlers.concern_buttons import invitation_row
 from bot.handlers.drawing.keyboards import (
     TO_MENU,
     BackupId,
+    DatabaseKey,
     Databases,
     Mark,
-    PageNumber,
+    OfDatabase,
     Run,
     back_row,
     button,
@@ -33,7 +34,7 @@ from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.picture_buttons import database_key, picture_of
 from bot.handlers.restore import begin_choice
 from bot.models import AlarmAct, AlarmKind, Backup, DatabaseStatus, Status
-from bot.services.status.verdict import DatabaseStanding, is_out_of_space, standing
+from bot.services.status.verdict import ConcernKind, DatabaseStanding, concerns_of, is_out_of_space, standing
 from bot.texts import databases as texts
 from bot.texts.alarms import BACK_UP
 
@@ -45,20 +46,11 @@ if TYPE_CHECKING:
 ON_A_PAGE = 8
 BACKUPS_SHOWN = 5
 
-_Key = Annotated[str, Field(max_length=16)]
-
-
-class OfDatabase(CallbackData, prefix="dbone"):
-    """One database; `page` is where Back leads."""
-
-    key: _Key
-    page: PageNumber
-
 
 class RestoreDatabase(CallbackData, prefix="dbback"):
     """Restore this database alone from a backup."""
 
-    key: _Key
+    key: DatabaseKey
     id: BackupId
     mark: Mark
 
@@ -134,6 +126,8 @@ def databases_screen(status: Status, page: int, timezone: ZoneInfo) -> Screen:
     old = texts.all_too_old(status) and not status.is_paused
     run = old or is_out_of_space(status) or status.none_left
     mend = [button(BACK_UP, Run(), ButtonStyle.PRIMARY)] if run else []
+    if [one.kind for one in concerns_of(status)[:1]] == [ConcernKind.DELIVERY]:  # the headline, then
+        mend = invitation_row((one.recipient, one.parked_reason) for one in status.recipients)
     return Screen(texts.databases(status, timezone), keyboard(mend, *rows, pages, TO_MENU))
 
 

@@ -67,7 +67,8 @@ def backup(details: BackupDetails, page: int, lacking: Sequence[str] = ()) -> In
     ]
     note = button("📝 Note", does(BackupAct.NOTE))
     restore = [button("♻️ Restore", does(BackupAct.RESTORE))] if details.restorable else []
-    invite = invitation_row(details.deliveries) if here.on_disk else []  # what is gone nobody can be sent
+    owed = [(one.recipient, one.reason) for one in details.deliveries if not one.state.settled]
+    invite = invitation_row(owed) if here.on_disk else []  # what is gone nobody can be sent
     mend = database_row(lacking) if lacking else invite
     if not here.on_disk:
         return keyboard(mend, restore, [note] if here.proven else None, copies, back)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated
 
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
-from pydantic import Field
 
 from bot.charts.png import can_draw
-from bot.handlers.drawing.keyboards import Row, button, keyboard
+from bot.handlers.drawing.keyboards import DatabaseKey, Row, button, keyboard
 from bot.models import Span
 from bot.texts import pictures as texts
 
@@ -27,7 +25,7 @@ class PictureButton(CallbackData, prefix="pic"):
 
     kind: PictureKind = PictureKind.GROWTH
     span: Span = Span.WEEK
-    key: Annotated[str, Field(max_length=16)] = ""
+    key: DatabaseKey = ""
 
 
 class ReportButton(CallbackData, prefix="report"):

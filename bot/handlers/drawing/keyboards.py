@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 # Bounds make a forged number a malformed button instead of an error in the database.
 BackupId = Annotated[int, Field(ge=1, lt=2**63)]
+DatabaseKey = Annotated[str, Field(max_length=16)]
 PageNumber = Annotated[int, Field(ge=0, le=999_999)]
 Mark = Annotated[str, Field(pattern="^([0-9a-f]{8}|[0-9]{14})$")]
 """`Backup.mark`: with a new catalogue, the number alone would open another backup."""
@@ -88,6 +89,13 @@ class History(CallbackData, prefix="hist"):
 
 
 class Databases(CallbackData, prefix="dbs"):
+    page: PageNumber
+
+
+class OfDatabase(CallbackData, prefix="dbone"):
+    """One database; `page` is where Back leads."""
+
+    key: DatabaseKey
     page: PageNumber
 
 
