@@ -17,7 +17,7 @@ from bot.clock import utc_now
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import Message
 from bot.errors import SealError
-from bot.models import Backup, DrillSource, Reason, RetentionCode, Trigger
+from bot.models import NO_REASON, Backup, DrillSource, Reason, RetentionCode, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
@@ -362,6 +362,48 @@ async def test_without_a_key_archives_of_a_lost_catalogue_are_kept_and_not_count
     assert (found.proven, found.sealed, found.archive_sha256) == (True, MARK, made[1].archive_sha256)
     assert found.note == ""
     assert [database.name for database in found.databases] == ["shop.db"]
+
+
+async def test_an_archive_that_was_never_opened_is_the_same_one_when_it_is_back(tmp_path: Path) -> None:
+    """Seen while it is still being copied here, taken away and put back, at a start or while a service runs: it is
+    neither damaged nor lost, since nothing but its name and its size is known."""
+    settings = sealed_settings(tmp_path, None, make_database(tmp_path / "shop.db"))
+    async with open_courier(settings, deliver=False) as courier:
+        archive = settings.backup_dir / (await back_up(courier)).archive_name
+    await lose_catalogue(settings)
+    whole = archive.read_bytes()
+
+    async def kept_now(courier: Courier) -> Backup:
+        (kept,) = await courier.catalogue.backups.select(on_disk_only=True, gone_too=True)
+        return kept
+
+    archive.write_bytes(whole[:1000])
+    for seen in (whole[:1000], whole):
+        archive.write_bytes(seen)
+        async with open_courier(settings, deliver=False) as courier:
+            kept = await kept_now(courier)
+        assert (kept.archive_bytes, kept.on_disk, kept.fault) == (len(seen), True, NO_REASON)
+    archive.write_bytes(whole[:1000])
+    async with open_courier(settings, deliver=False) as courier:
+        assert (await kept_now(courier)).damaged
+        archive.write_bytes(whole)
+        await courier.housekeeping.take_stock()
+        assert await kept_now(courier) == kept
+        archive.unlink()
+        await courier.housekeeping.take_stock()
+        assert (await kept_now(courier)).gone
+        archive.write_bytes(whole)
+        await courier.housekeeping.take_stock()
+        assert await kept_now(courier) == kept
+        archive.unlink()
+        await courier.housekeeping.take_stock()
+    archive.write_bytes(whole)
+    for keys in ({}, {"AGE_IDENTITY_FILE": str(identity_file(tmp_path, SECRET))}):
+        async with open_courier(
+            sealed_settings(tmp_path, None, tmp_path / "shop.db", **keys), deliver=False
+        ) as courier:
+            found = await kept_now(courier)
+        assert (found.id, found.on_disk, found.fault, found.proven) == (kept.id, True, NO_REASON, bool(keys))
 
 
 async def test_a_wrong_key_adopts_nothing_and_deletes_nothing(tmp_path: Path) -> None:

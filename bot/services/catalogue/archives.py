@@ -113,8 +113,15 @@ class ArchiveTable(BackupRows):
         name, size = archive.name, (await asyncio.to_thread(archive.stat)).st_size
         known = await self._known(name, sha256)
         unopened = await self._unopened(name)
-        if known is not None or unopened is not None:
-            return known or await self._backup(unopened or 0)
+        if known is not None:
+            return known
+        if unopened is not None:
+            await self._db.execute(
+                "UPDATE backups SET on_disk = 1, fault = '', archive_bytes = ? WHERE id = ? AND on_disk = 0",
+                size,
+                unopened,
+            )
+            return await self._backup(unopened)
         at = archive_time(name) or self._db.clock()
         backup_id = await self._run_that_wrote(name) or await self._begin(Trigger.COMMAND, Actor.DISK, at)
         await self._finish(
@@ -150,10 +157,16 @@ class ArchiveTable(BackupRows):
         )
 
     @writing
-    async def clear_fault(self, backup_id: int) -> None:
-        """Record that an archive on the disk was read in full and is what was written, also one that was gone."""
+    async def clear_fault(self, backup_id: int, size: int) -> None:
+        """Record that an archive of so many bytes is on the disk, and nothing speaks against it any more.
+
+        It was read in full and is what was written, or nothing but its name is known; it may have been gone.
+        """
         await self._db.execute(
-            f"UPDATE backups SET on_disk = 1, fault = '', faulty_file = '' WHERE id = ? AND {_EXPECTED}", backup_id
+            "UPDATE backups SET on_disk = 1, fault = '', faulty_file = '', archive_bytes = ?"
+            f" WHERE id = ? AND {_EXPECTED}",
+            size,
+            backup_id,
         )
 
     @writing
@@ -177,7 +190,7 @@ class ArchiveTable(BackupRows):
     @reading
     async def missed(self) -> tuple[StoredArchive, ...]:
         """Return what is known to be gone from the disk and would be known if it were back, newest first."""
-        return await self._stored("NOT on_disk AND fault <> '' AND archive_sha256 <> ''")
+        return await self._stored("NOT on_disk AND fault <> ''")
 
     async def _stored(self, where: str) -> tuple[StoredArchive, ...]:
         rows = await self._db.rows(f"SELECT {', '.join(StoredArchive._fields)} FROM backups WHERE {where} {BY_TIME}")
@@ -239,7 +252,8 @@ class ArchiveTable(BackupRows):
     async def _unopened(self, name: str) -> int | None:
         return await self._db.value(
             int,
-            "SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = '' AND sealed <> '' AND on_disk",
+            "SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = '' AND sealed <> ''"
+            f" AND {_EXPECTED} {BY_TIME}",
             name,
         )
 

@@ -275,7 +275,7 @@ class Drills:
         if failure is not None:
             result = failure.cause or Reason(failure.code)
         if ok and source is DrillSource.DISK:
-            await self._catalogue.archives.clear_fault(backup.id)
+            await self._catalogue.archives.clear_fault(backup.id, backup.archive_bytes)
         drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, result=result, opened=opened)
         await self._catalogue.drills.record(drill)
         self._recorded()

@@ -25,12 +25,17 @@ async def take_stock(store: Store, catalogue: Catalogue, *, most: int | None = N
 
     Names and sizes are compared, so that it can be done at every look and before every deletion. An archive that was
     found damaged stays so as long as its file is the one that was found; another one in its place, and one that is back
-    on the disk, is read in full. `most` is how many bytes are read: what is more waits for who reads all. Raises
+    on the disk, is read in full; of a sealed one that was never opened here, no more is asked than that it has not
+    become shorter. `most` is how many bytes are read: what is more waits for who reads all. Raises
     `ArchiveError` where the folder can't be read, and what the catalogue raises.
     """
     believed = await catalogue.archives.on_disk()
     missed = await catalogue.archives.missed()
     files = await store.files()  # after the rows: a file is there before its row, and goes before it
+    believed, missed = [
+        tuple([one for one in archives if not await _is_unopened(catalogue, one, files)])
+        for archives in (believed, missed)
+    ]
     doubted: list[tuple[StoredArchive, ArchiveFile]] = []
     for archive in believed:
         file = files.pop(archive.archive_name, None)
@@ -76,6 +81,20 @@ def _cut(backup: Backup | StoredArchive, file: ArchiveFile) -> Reason:
     return because(Cause.ARCHIVE_CUT, bytes=file.bytes, written=backup.archive_bytes)
 
 
+async def _is_unopened(catalogue: Catalogue, archive: StoredArchive, files: dict[str, ArchiveFile]) -> bool:
+    """Tell whether an archive that no key here has opened is among the files, record that, and take it from them.
+
+    Nothing else is known of it. It may have been seen before while it was still being copied here.
+    """
+    file = files.get(archive.archive_name)
+    if file is None or not archive.unopened or file.bytes < archive.archive_bytes:
+        return False
+    if archive.fault or file.bytes > archive.archive_bytes:
+        await catalogue.archives.clear_fault(archive.id, file.bytes)
+    del files[archive.archive_name]
+    return True
+
+
 async def is_as_written(store: Store, backup: Backup) -> bool:
     """Tell whether the archive on the disk is, bit for bit, the one that was proven; True also where it can't be read.
 
@@ -117,7 +136,7 @@ async def _read_again(store: Store, catalogue: Catalogue, archive: StoredArchive
         logger.error("{} can't be read: {}", archive.archive_name, error.strerror or error)
         return
     if sha256 == archive.archive_sha256:
-        await catalogue.archives.clear_fault(archive.id)
+        await catalogue.archives.clear_fault(archive.id, file.bytes)
         logger.warning("the archive of backup {}, {}, is there and whole again", archive.id, archive.archive_name)
     else:
         lasts = archive.fault.code not in _OF_ANOTHER_FILE
