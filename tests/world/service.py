@@ -175,11 +175,11 @@ async def choosing(person: Person, backup_id: int) -> Message:
 
 
 async def planned(person: Person, backup_id: int, *, without: str = "") -> Message:
-    """Go as far as the plan, with the red button under it."""
+    """Go as far as the plan, with the red button under it; it may wait for who writes, as long as BUSY_TIMEOUT says."""
     choice = await choosing(person, backup_id)
     if without:
         choice = await pressed(person, without, choice, "ticked")
-    return await pressed(person, "Show the plan", choice, ": the plan")
+    return await pressed(person, "Show the plan", choice, ": the plan", within=60)
 
 
 async def confirmed(person: Person, plan: Message, sees: str = "Restored", *, red: str = RED) -> Message:
