@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import MONTHS, clock_time
-from bot.models import AlarmKind, Condition, Status
+from bot.models import AlarmKind, Cause, Condition, Status
 from bot.services.status.verdict import Concern, ConcernKind, concerns_of, out_of_reach
 from bot.texts.alarm_words import words_of
 from bot.texts.losses import shrinking_of
@@ -24,6 +24,7 @@ examination, a database that is not in a backup), and for a dead service."""
 ONLY_SENDS = "📤 Only sends (RECEIVE=off): it answers neither messages nor buttons."
 
 _DEAD = {ConcernKind.STOPPED: "❌ <b>Stopped</b>", ConcernKind.UNKNOWN: "❓ <b>Unknown</b>"}
+_NOT_STARTED = "⏳ <b>Not started yet</b>"
 OF_DATABASES = frozenset({
     ConcernKind.DATABASES, ConcernKind.FAILED, ConcernKind.UNCHECKED, ConcernKind.NEW, ConcernKind.SHRUNKEN,
 })  # fmt: skip
@@ -44,7 +45,7 @@ def verdict(status: Status, timezone: ZoneInfo, concerns: Sequence[Concern] | No
     concerns = concerns_of(status) if concerns is None else concerns
     worst = concerns[0] if concerns else None
     if worst is not None and worst.kind in _DEAD:
-        return _DEAD[worst.kind]
+        return _NOT_STARTED if status.state_reason.code == Cause.NEVER_STARTED else _DEAD[worst.kind]
     condition = worst.condition if worst is not None else Condition.GOOD
     if status.is_paused and status.paused is not None:
         by, until = by_name(status.paused.set_by), status.paused.until

@@ -66,6 +66,7 @@ def good(**fields: Any) -> Status:
 OWED = samples.delivery(22, DeliveryState.PENDING, Reason(OutcomeCode.SLOW_DOWN, (("seconds", 30),)))
 UNCHECKED = (replace(good().databases[0], verdict=Verdict.UNCHECKED), *good().databases[1:])
 NEW = (*good().databases, DatabaseStatus(name="new.db", path="/srv/new.db", bytes=1, last=None, verdict=None))
+NEVER = Reason(Cause.NEVER_STARTED)
 LOST = tuple(replace(one, trouble=because(Cause.GONE, path="/srv")) for one in good().databases)
 
 
@@ -80,6 +81,7 @@ LOST = tuple(replace(one, trouble=because(Cause.GONE, path="/srv")) for one in g
         (good(**PAUSED, alarms=(ALARM,)), Condition.WRONG, "🚨 Paused by Ben until 16:37, and disk nearly full"),
         (good(state=ServiceState.STOPPED), Condition.WRONG, "❌ Stopped"),
         (good(state=ServiceState.UNKNOWN, latest=FAILED), Condition.WRONG, "❓ Unknown"),
+        (good(state=ServiceState.UNKNOWN, state_reason=NEVER), Condition.WRONG, "⏳ Not started yet"),
         (good(stale=True), Condition.WRONG, "🚨 No good backup since 14:00"),
         (good(latest=FAILED, databases=LOST), Condition.WRONG, "🚨 The last backup failed"),
         (good(latest=INTERRUPTED), Condition.LOOK, "⚠️ The last backup was interrupted"),
