@@ -7,14 +7,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.errors import ArchiveError, CatalogueError
-from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, OutcomeCode, SkipReason
+from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, Facts, OutcomeCode, SkipReason
 from bot.texts import surroundings
 from bot.texts.losses import loss_line, losses_of, shrinking
 from bot.texts.lost import backups_of, lost_mend, lost_words
 from bot.texts.markup import plain_names, sentence, shortened
 from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
-from bot.texts.skips import RESTORE_ALL, full_disk, skip_words
+from bot.texts.skips import RESTORE_ALL, full_disk, mend_words, skip_words
 from bot.texts.surroundings import AlarmWords
 from bot.words.actors import actor_words
 from bot.words.causes import in_full
@@ -42,13 +42,14 @@ def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     if troubles:
         full = set(troubles.values()) == {SkipReason.NO_SPACE} and bool(_figures(alarm))
         what = _figures(alarm) if full else f"No database could be backed up: {_by_cause(troubles)}."
-        mend = _mend_all(set(troubles.values()), several=len(troubles) > 1)
+        mend = _mend_all(set(troubles.values()), alarm.facts, several=len(troubles) > 1)
     elif alarm.fact("code") == "nothing":
         what, mend = "The setting DATABASES matches no file.", "Put the files back, or correct it."
     elif alarm.fact("code") == "no-space":
         what, mend = (
             "Not enough disk space.",
-            "Free some space on the disk of BACKUP_DIR, or keep fewer backups (MAX_BACKUP_COUNT), then try again.",
+            f"Free some space on the disk of {alarm.fact('folder') or 'BACKUP_DIR'}, or keep fewer backups"
+            " (MAX_BACKUP_COUNT), then try again.",
         )
     else:
         what = _cause(alarm) or failure_words(alarm.fact("code"))
@@ -76,7 +77,7 @@ def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
             title=f"{number} have disappeared" if gone else f"{number} are not backed up",
             what=f"{plain_names(alarm.all('name'), 6)}."
             + (f" {_figures(alarm)}" if full else f" They are {same.state}." if same else ""),
-            mend=skip_words(SkipReason.NO_SPACE).mend
+            mend=mend_words(SkipReason.NO_SPACE, alarm.facts)
             if full
             else f"{_IN_COMMON} {_SAY_SO}"
             if {*reasons} <= REMOVABLE
@@ -86,7 +87,7 @@ def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
         )
     words, name, path = skip_words(alarm.fact("reason")), shortened(alarm.subject, 60), alarm.fact("path")
     what = f"{words.what[:-1]}: {path}." if path and alarm.fact("reason") in REMOVABLE else ""
-    kept = alarm.number("backup")
+    kept, mend = alarm.number("backup"), mend_words(alarm.fact("reason"), alarm.facts)
     return AlarmWords(
         title=f"{name} has disappeared" if gone else f"{name} is not backed up",
         what=" ".join(
@@ -95,7 +96,7 @@ def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
                 f"{_backup(alarm, now, timezone)} has a good copy." if kept else "No backup holds it yet.",
             )
         ),
-        mend=words.mend if kept else _UNKEPT.get(SkipReason(alarm.fact("reason") or "failed"), words.mend),
+        mend=mend if kept else _UNKEPT.get(SkipReason(alarm.fact("reason") or "failed"), mend),
         over=_ended(alarm, name, {AlarmEnding.MENDED: "is backed up again"}),
         was=words.state,
     )
@@ -262,12 +263,12 @@ def _figures(alarm: Alarm) -> str:
     return f"Not enough disk space: {figures}." if figures else ""
 
 
-def _mend_all(reasons: Collection[str], *, several: bool) -> str:
+def _mend_all(reasons: Collection[str], facts: Facts, *, several: bool) -> str:
     if {*reasons} <= REMOVABLE:
         return f"{_IN_COMMON} Put the files back, then try again."
     if several and {*reasons} == {SkipReason.DAMAGED}:
         return RESTORE_ALL
-    return skip_words(*reasons).mend if len(reasons) == 1 else "Mend that, then try again."
+    return mend_words(next(iter(reasons)), facts) if len(reasons) == 1 else "Mend that, then try again."
 
 
 _KINDS: dict[AlarmKind, Callable[[Alarm, datetime, ZoneInfo], AlarmWords]] = {

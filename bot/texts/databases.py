@@ -13,7 +13,7 @@ from bot.texts.alarms import RESTORE
 from bot.texts.losses import loss_line, losses_of, shrinking_of
 from bot.texts.markup import FittedList, compose, name, names, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, rows_in
-from bot.texts.skips import cause_of, full_disk, skip_words
+from bot.texts.skips import cause_of, full_disk, mend_words
 from bot.texts.verdict import CONDITION_ICONS, OF_DATABASES, headline, mend_line, stale_line
 from bot.words.causes import in_full
 
@@ -122,8 +122,9 @@ def databases(status: Status, timezone: ZoneInfo) -> str:
     else:
         mark, said = backed_up(status)
         state = f"{mark} {sentence(said)}"
-    full = {one.skipped for one in here} == {SkipReason.NO_SPACE}
-    mend = f"💡 {skip_words(SkipReason.NO_SPACE).mend}" if full else stale_line(status) if old is not None else None
+    mend = stale_line(status) if old is not None else None
+    if {one.skipped for one in here} == {SkipReason.NO_SPACE}:
+        mend = f"💡 {text(mend_words(SkipReason.NO_SPACE, here[0].trouble.facts), 300)}"
     worst = concerns_of(status)[0].kind if _is_elsewhere(status) else None
     if mend is None and worst is not None and (worst is not ConcernKind.LOST or status.none_left):
         mend = mend_line(status, timezone)  # what is lost can be let go on other screens

@@ -76,9 +76,7 @@ SKIPS = {
         "Try again. Whatever writes it should write another file and rename that.",
     ),
     SkipReason.NO_SPACE: SkipWords(
-        "without room",
-        "There was not enough disk space for a copy of it.",
-        "Free some space on the disk of BACKUP_DIR, then back up again.",
+        "without room", "There was not enough disk space for a copy of it.", "Free some disk space, then back up again."
     ),
     SkipReason.FAILED: _UNKNOWN,
 }
@@ -110,6 +108,14 @@ def cause_of(reasons: Collection[str]) -> str:
 def skip_words(reason: str) -> SkipWords:
     """Return the words for a reason; those of a fault that is not known where it is none of ours."""
     return SKIPS[SkipReason(reason)] if reason in SKIPS else _UNKNOWN
+
+
+def mend_words(reason: str, facts: Facts) -> str:
+    """Return what mends it; of a full disk with the folder on it, where the facts know that."""
+    folder = next((value for name, value in facts if name == "folder"), "")
+    if reason == SkipReason.NO_SPACE and folder:
+        return f"Free some space on the disk of {folder}, then back up again."
+    return skip_words(reason).mend
 
 
 def trouble_words(database: DatabaseStatus) -> str:

@@ -24,6 +24,7 @@ from bot.models import (
     BackupDetails,
     BackupPage,
     BackupState,
+    Cause,
     DatabaseStatus,
     DeliveryState,
     Override,
@@ -541,6 +542,13 @@ def test_the_command_that_restores_says_where_it_has_the_key_from(sealed: str, a
     command = history_texts.restore_command(seen)
     assert command.endswith(" --in-place")
     assert shown.partition(f"On the server: {command}")[2].strip() == asks
+
+
+def test_no_room_for_the_archive_names_the_folder_on_the_disk() -> None:
+    """Not a setting, whose value nobody has in mind."""
+    facts = (("code", "no-space"), ("cause", Cause.NO_SPACE_FOR_ARCHIVE), ("folder", "/mnt/b"), ("said", "full"))
+    alarm = Alarm(id="1" * 8, key="run", began_at=NOW, facts=facts)
+    assert words_of(alarm, NOW, ZONE).mend.startswith("Free some space on the disk of /mnt/b, or keep fewer backups")
 
 
 @pytest.mark.parametrize(

@@ -291,8 +291,8 @@ def _holding(backup: Backup | None) -> Facts:
 
 
 def _figures(record: SkippedRecord) -> Facts:
-    figures = ((name, value) for name, value in record.why.facts if name in ("needed", "free"))
-    return tuple((name, _rounded(value)) for name, value in figures if isinstance(value, int))
+    known = ((name, value) for name, value in record.why.facts if name in ("needed", "free", "folder"))
+    return tuple((name, _rounded(value) if isinstance(value, int) else value) for name, value in known)
 
 
 def _rounded(size: int) -> int:

@@ -42,7 +42,8 @@ class SpaceBudget:
             others = sum(self._claims.values()) - self._claims.get(file, 0)
             to_spare = max(0, min(free, self._free_at_first - others) - SPARE_BYTES)
             if size > to_spare:
-                raise SnapshotError.because(Cause.NO_ROOM, folder=self._folder, needed=size, spare=to_spare, free=free)
+                disk = self._folder.parent  # the folder itself goes with the run
+                raise SnapshotError.because(Cause.NO_ROOM, folder=disk, needed=size, spare=to_spare, free=free)
             self._claims[file] = size
 
     def release(self, file: Path) -> None:

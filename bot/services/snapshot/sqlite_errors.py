@@ -95,11 +95,11 @@ def _not_opened(path: Path, error: BaseException) -> SnapshotError:
 
 
 def not_copied(path: Path, folder: Path, error: BaseException) -> SnapshotError:
-    """Return the error that says what this machine did to the copy of `path` in `folder`; nothing about the data."""
+    """Return the error that says what this machine did to the copy of `path` in the private `folder`, not the data."""
     if isinstance(error, OSError) and is_full(error):
-        return SnapshotError.because(Cause.DISK_FULL, folder=folder, path=path, said=str(error.strerror))
+        return SnapshotError.because(Cause.DISK_FULL, folder=folder.parent, path=path, said=str(error.strerror))
     if error_code(error) & 0xFF == sqlite3.SQLITE_FULL:
-        return SnapshotError.because(Cause.DISK_FULL, folder=folder, path=path)
+        return SnapshotError.because(Cause.DISK_FULL, folder=folder.parent, path=path)
     return SnapshotError.because(Cause.NOT_COPIED_INTO, path=path, folder=folder, said=said(error))
 
 
