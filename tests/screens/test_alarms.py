@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing, suppress
-
-import pytest
 
 from bot.demo.stand_in.state import Message
 from bot.errors import CourierError
 from tests.world.databases import damage
-from tests.world.gallery import FIVE, SIXTY, Gallery, gallery
-from tests.world.golden import Golden
-
-Draw = Callable[[str, Gallery], Golden]
+from tests.world.gallery import FIVE, SIXTY, Drawing, Gallery
 
 
 async def rung(place: Gallery, title: str) -> Message:
@@ -23,10 +17,9 @@ async def rung(place: Gallery, title: str) -> Message:
     return await place.ann.wait_for(lambda message: message.text.startswith(title), since=0)
 
 
-async def test_alarms_about_one_database(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_alarms_about_one_database(drawing: Drawing) -> None:
     """Missing and back, damaged, and shrunken."""
-    async with gallery(monkeypatch, FIVE) as place:
-        drawn = golden("alarms_one", place)
+    async with drawing("alarms_one", FIVE) as (place, drawn):
         await place.back_up()
         orders, users = place.path("orders.db"), place.path("users.db")
         away = orders.rename(orders.with_suffix(".away"))
@@ -44,13 +37,11 @@ async def test_alarms_about_one_database(monkeypatch: pytest.MonkeyPatch, golden
         damage(orders)
         await place.back_up(after=60)
         drawn.keep("damaged", await rung(place, "🚨 orders.db"))
-        drawn.finish()
 
 
-async def test_alarms_about_many(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_alarms_about_many(drawing: Drawing) -> None:
     """A folder that is gone is one alarm; when nothing is left, the run has failed."""
-    async with gallery(monkeypatch, SIXTY[:12]) as place:
-        drawn = golden("alarms_many", place)
+    async with drawing("alarms_many", SIXTY[:12]) as (place, drawn):
         await place.back_up()
         for name in SIXTY[:8]:
             place.path(name).unlink()
@@ -61,13 +52,11 @@ async def test_alarms_about_many(monkeypatch: pytest.MonkeyPatch, golden: Draw) 
         with suppress(CourierError):
             await place.back_up(after=60)
         drawn.keep("failed", await rung(place, "🚨 Backup failed"))
-        drawn.finish()
 
 
-async def test_alarms_about_the_service(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_alarms_about_the_service(drawing: Drawing) -> None:
     """Paused and forgotten, a disk that fills, somebody who can't be reached."""
-    async with gallery(monkeypatch) as place:
-        drawn = golden("alarms_service", place)
+    async with drawing("alarms_service") as (place, drawn):
         await place.back_up()
         place.ben.block_bot()
         await place.back_up(after=60)
@@ -80,13 +69,11 @@ async def test_alarms_about_the_service(monkeypatch: pytest.MonkeyPatch, golden:
         await place.service.courier.timetable.pause(actor="Ben (12)")
         await place.later(2 * 24 * 60)
         drawn.keep("paused", await rung(place, "🚨 No good backup"))
-        drawn.finish()
 
 
-async def test_a_full_disk_is_one_alarm(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_a_full_disk_is_one_alarm(drawing: Drawing) -> None:
     """Room for one database of five, then for none: each time one sentence with one figure, under the archive too."""
-    async with gallery(monkeypatch, FIVE) as place:
-        drawn = golden("alarms_full_disk", place)
+    async with drawing("alarms_full_disk", FIVE) as (place, drawn):
         await place.back_up()
         for name in FIVE:  # or their copies of before are taken over
             with closing(sqlite3.connect(place.path(name), isolation_level=None)) as connection:
@@ -102,4 +89,3 @@ async def test_a_full_disk_is_one_alarm(monkeypatch: pytest.MonkeyPatch, golden:
         with suppress(CourierError):
             await place.back_up(after=60)
         drawn.keep("all", await rung(place, "🚨 Backup failed"))
-        drawn.finish()

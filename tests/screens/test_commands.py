@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import zipfile
-from collections.abc import Callable
 
 import pytest
 
 from bot.models import Backup
 from tests.world.databases import damage
-from tests.world.gallery import FIVE, SIXTY, Gallery, gallery
+from tests.world.gallery import FIVE, SIXTY, Drawing, Gallery
 from tests.world.golden import Golden
 from tests.world.shell import Shell
-
-Draw = Callable[[str, Gallery], Golden]
 
 
 async def keep_said(golden: Golden, place: Gallery, **commands: str) -> None:
@@ -44,34 +41,29 @@ def keep_info(golden: Golden, place: Gallery, made: Backup) -> None:
     golden.keep("backup_info", re.sub(r" \([0-9,]+ bytes\)(?= in the archive)", "", info), long=True)
 
 
-async def test_with_one_database(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
-    async with gallery(monkeypatch) as place:
-        drawn = golden("commands_one", place)
+async def test_with_one_database(drawing: Drawing) -> None:
+    async with drawing("commands_one") as (place, drawn):
         made = await place.back_up()
         await keep_said(
             drawn, place, list="list", show="show latest", config="config", verify="verify", help="restore -h"
         )
         keep_info(drawn, place, made)
-        drawn.finish()
 
 
-async def test_without_a_network(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_without_a_network(monkeypatch: pytest.MonkeyPatch, drawing: Drawing) -> None:
     """What stands in the way, in words for people."""
-    async with gallery(monkeypatch) as place:
-        drawn = golden("commands_offline", place)
+    async with drawing("commands_offline") as (place, drawn):
         await place.back_up()
         place.lose_the_network()
         await place.back_up(after=60)
         await keep_said(drawn, place, status="status", show="show latest")
         monkeypatch.setenv("TELEGRAM_API", "http://127.0.0.1:9")
         await keep_said(drawn, place, recover="recover --list")
-        drawn.finish()
 
 
-async def test_with_five_databases_one_of_them_damaged(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_with_five_databases_one_of_them_damaged(drawing: Drawing) -> None:
     """An incomplete backup; and a backup that Ben did not get."""
-    async with gallery(monkeypatch, FIVE) as place:
-        drawn = golden("commands_five", place)
+    async with drawing("commands_five", FIVE) as (place, drawn):
         place.ben.block_bot()
         await place.back_up()
         damage(place.path("orders.db"))
@@ -80,45 +72,36 @@ async def test_with_five_databases_one_of_them_damaged(monkeypatch: pytest.Monke
         place.path("users.db").unlink()
         place.path("users.db").mkdir()
         await keep_said(drawn, place, folder="config")
-        drawn.finish()
 
 
-async def test_with_a_database_that_is_missing(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_with_a_database_that_is_missing(drawing: Drawing) -> None:
     """A backup without one of them is no success for whoever runs it by cron."""
-    async with gallery(monkeypatch, FIVE[:2]) as place:
-        drawn = golden("commands_missing", place)
+    async with drawing("commands_missing", FIVE[:2]) as (place, drawn):
         await place.back_up()
         place.path("orders.db").unlink()
         await place.later(60)
         await keep_said(drawn, place, backup="backup")
-        drawn.finish()
 
 
-async def test_without_settings(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_without_settings(drawing: Drawing) -> None:
     """In a folder without .env, commands that read say so, and create nothing."""
-    async with gallery(monkeypatch) as place:
-        drawn = golden("commands_nowhere", place)
+    async with drawing("commands_nowhere") as (place, drawn):
         place.folder /= "elsewhere"
         place.folder.mkdir()
         await keep_said(drawn, place, list="list", status="status", show="show latest", prune="prune --dry-run")
         assert not [*place.folder.iterdir()]
-        drawn.finish()
 
 
-async def test_in_utc(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_in_utc(drawing: Drawing) -> None:
     """A time stands once in backup_info.txt, and the zone under its common name."""
-    async with gallery(monkeypatch, TIMEZONE="Etc/UTC") as place:
-        drawn = golden("commands_utc", place)
+    async with drawing("commands_utc", TIMEZONE="Etc/UTC") as (place, drawn):
         keep_info(drawn, place, await place.back_up())
         await keep_said(drawn, place, list="list", status="status")
-        drawn.finish()
 
 
-async def test_with_many_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+async def test_with_many_databases(drawing: Drawing) -> None:
     """What is the same of each is said once."""
-    async with gallery(monkeypatch, SIXTY[:24]) as place:
-        drawn = golden("commands_many", place)
+    async with drawing("commands_many", SIXTY[:24]) as (place, drawn):
         await place.back_up()
         await place.back_up(after=60)  # whose checks are those of the first one
         await keep_said(drawn, place, recover="recover", show="show latest", plan="restore latest --in-place")
-        drawn.finish()

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiogram import Bot
@@ -22,7 +24,7 @@ from tests.world.bank import Writer, let_go
 from tests.world.databases import make_database
 from tests.world.delivery import House
 from tests.world.endpoint import Endpoint
-from tests.world.gallery import Gallery
+from tests.world.gallery import Drawing, Gallery, gallery
 from tests.world.golden import Golden
 from tests.world.phones import Person
 from tests.world.service import Town, settings_for, town_in
@@ -105,10 +107,17 @@ async def house(standin: StandIn, tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Callable[[str, Gallery], Golden]:
-    """The kept screens of a state; a test compares with them what its gallery draws."""
-    rewrite = bool(request.config.getoption("--update-screens"))
-    return lambda state, place: Golden(state, place.hidden, rewrite)
+def drawing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Drawing:
+    """Opens the gallery of a state, whose kept screens are compared with what it draws."""
+
+    @asynccontextmanager
+    async def open_state(state: str, *names: Any, **more: Any) -> AsyncIterator[tuple[Gallery, Golden]]:
+        async with gallery(monkeypatch, *names, **more) as place:
+            drawn = Golden(state, place.hidden, rewrite=bool(request.config.getoption("--update-screens")))
+            yield place, drawn
+            drawn.finish()
+
+    return open_state
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import random
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from bot.services.schedule.scheduler import Scheduler
 from bot.services.telegram import requests
 from tests.world.clock import StandingClock, until
 from tests.world.databases import write_env
+from tests.world.golden import Golden
 from tests.world.phones import Person
 from tests.world.service import opened
 from tests.world.stand_in import StandIn
@@ -152,6 +153,13 @@ async def gallery(
         finally:
             shutil.rmtree(folder)
         assert api.violations == []
+
+
+Drawing = Callable[..., AbstractAsyncContextManager[tuple[Gallery, Golden]]]
+"""A gallery, opened with the name of its state and then as `gallery`, and the kept screens of that state.
+
+At the end of the block what was drawn is compared with them.
+"""
 
 
 async def _known(service: Service) -> bool:
