@@ -89,13 +89,15 @@ class LostArchive:
     """An archive that should be sound on this machine's disk: it is gone from it, or else damaged there.
 
     What it holds can be had all the same from `holders`, and from another archive on the disk where it has a `twin`;
-    `in_telegram` tells that Telegram gives it back. An admin may have said that it is `let_go`.
+    `in_telegram` tells that Telegram gives it back. An admin may have said that it is `let_go`. One that is gone and
+    `unread` lies there again, and can't be read.
     """
 
     backup_id: int
     started_at: datetime
     gone: bool
     let_go: bool = False
+    unread: bool = False
     in_telegram: bool = False
     twin: bool = False
     holders: tuple[Recipient, ...] = ()

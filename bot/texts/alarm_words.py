@@ -10,7 +10,7 @@ from bot.errors import ArchiveError, CatalogueError
 from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, Facts, OutcomeCode, SkipReason
 from bot.texts import surroundings
 from bot.texts.losses import loss_line, losses_of, shrinking
-from bot.texts.lost import backups_of, lost_mend, lost_words
+from bot.texts.lost import backups_of, held_by, lost_mend, lost_words
 from bot.texts.markup import plain_names, sentence, shortened
 from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
@@ -187,7 +187,11 @@ def _lost(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     gone, damaged, ats = alarm.all("gone"), alarm.all("damaged"), map(datetime.fromisoformat, alarm.all("at"))
     alone, none_left = alarm.number("alone"), bool(alarm.number("none left"))
     which = plain_names(backups_of([*zip((*damaged, *gone), ats, strict=True)], now, timezone), 3)
-    means = "What only they hold is lost." if alone else "All can still be restored from elsewhere."
+    where, unread = held_by(alarm), alarm.all("unread")
+    if alone:
+        means = f"What only they hold is lost.{f' The rest is held by {where}.' if where else ''}"
+    else:
+        means = f"All can still be restored{f': held by {where}' if where else ' from elsewhere'}."
     missing = " or ".join(word for word, some in (("missing", gone), ("damaged", damaged)) if some)
     removed = f"{count(len(gone), 'archive')} {'was' if len(gone) == 1 else 'were'} removed on purpose"
     return AlarmWords(
@@ -195,11 +199,12 @@ def _lost(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
         what=" ".join(
             (
                 f"{sentence(which)}.",
-                *(() if damaged else ("Not deleted by the bot.",)),
+                *(() if damaged or unread else ("Not deleted by the bot.",)),
+                *((f"Put back, but can't be read: {plain_names(unread, 3)}.",) if unread else ()),
                 *(() if none_left else (means,)),
             )
         ),
-        mend=lost_mend(len(gone), len(damaged), alone=alone, none_left=none_left),
+        mend=lost_mend(len(gone), len(damaged), alone=alone, none_left=none_left, unread=len(unread)),
         over=removed if alarm.accepted else f"No archive is {missing} any more",
     )
 

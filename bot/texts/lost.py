@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.models import LostArchive, Status
-from bot.texts.markup import FittedList, name, names
+from bot.models import Alarm, LostArchive, Status
+from bot.texts.markup import FittedList, joined, name, names, shortened
 from bot.texts.measures import moment
 
 _NAMED = 3
 """Backups that are named in a line; more are counted."""
 
 _FOLDER = "the backup folder (BACKUP_DIR)"
+_PLACES = {"the chat": "chats", "another archive on the disk": "twins"}
+"""Where something is had too, and the fact of an alarm that tells how many."""
 
 
 def lost_words(gone: Sequence[object], damaged: Sequence[object], *, alone: int, none_left: bool) -> str:
@@ -32,16 +34,30 @@ def lost_words(gone: Sequence[object], damaged: Sequence[object], *, alone: int,
     return f"{said}, {alone} of them held by nobody else" if alone else said
 
 
-def lost_mend(gone: int, damaged: int, *, alone: int, none_left: bool) -> str:
-    """Return what to do about so many that are gone and damaged, as plain text; `alone` as in `lost_words`."""
+def lost_mend(gone: int, damaged: int, *, alone: int, none_left: bool, unread: int = 0) -> str:
+    """Return what to do about so many that are gone and damaged, as plain text; `alone` as in `lost_words`.
+
+    So many of those that are gone are `unread`: they lie there again.
+    """
     them = "it" if gone + damaged == 1 else "them"
-    if none_left:
+    if none_left and not unread:
         have = f"If you still have {'the archive' if them == 'it' else 'archives'}"
         return f"Make a backup now. {have}, put {them} back into {_FOLDER}."
     now = "Make a backup now. " if alone else ""
+    if unread and unread == gone + damaged:
+        return f"{now}Let the service's user read {them} in {_FOLDER}, or press Removed on purpose."
     if gone:
         return f"{now}Put {them} back into {_FOLDER}, or press Removed on purpose."
     return f"{now}Put a whole copy of {them} into {_FOLDER}, or delete {them} in History."
+
+
+def held_by(alarm: Alarm) -> str:
+    """Return who has what is missing all the same, and how much of it where that is not all; empty if not known."""
+    total = len(alarm.all("gone")) + len(alarm.all("damaged"))
+    held = [*zip(alarm.all("holder"), map(int, alarm.all("holds")), strict=True)]
+    held += [(place, n) for place, name in _PLACES.items() if (n := alarm.number(name))]
+    said = [shortened(who, 60) + ("" if number == total else f" ({number})") for who, number in held]
+    return joined(said, 4)
 
 
 def lost_lines(status: Status, timezone: ZoneInfo, most: int = 4) -> FittedList:

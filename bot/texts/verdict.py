@@ -71,7 +71,8 @@ def mend_line(status: Status, timezone: ZoneInfo) -> str | None:
     if worst is not None and worst.kind is ConcernKind.LOST:
         gone = sum(one.gone for one in status.lost)
         alone = sum(not one.can_be_had for one in status.lost)
-        return f"💡 {lost_mend(gone, len(status.lost) - gone, alone=alone, none_left=status.none_left)}"
+        unread, damaged = sum(one.unread for one in status.lost), len(status.lost) - gone
+        return f"💡 {lost_mend(gone, damaged, alone=alone, none_left=status.none_left, unread=unread)}"
     if worst is None or worst.kind not in (ConcernKind.ALARM, ConcernKind.DISK, ConcernKind.FAILED):
         return None
     key = AlarmKind.RUN if worst.kind is ConcernKind.FAILED else worst.names[0]

@@ -215,7 +215,7 @@ CAUSES: Mapping[str, CauseWords] = {
     Cause.ARCHIVE_OTHER: CauseWords("It is not what was written (SHA-256)."),
     Cause.ARCHIVE_CUT_OFF: CauseWords("It is cut off: its end is missing."),
     Cause.ARCHIVE_CHANGED: CauseWords("It was changed after it was written, or is cut off."),
-    Cause.ARCHIVE_UNREAD: CauseWords("It can't be read: {said}.", "Look at the disk that it lies on."),
+    Cause.ARCHIVE_UNREAD: CauseWords("It can't be read: {said}.", "Let this service read it, or mend the disk."),
     Cause.ARCHIVE_DAMAGED: CauseWords("Not all that was written comes out of it; the log file says what does not."),
     Cause.MEMBER_DAMAGED: CauseWords(
         "{name} does not come out of it as it was written.", "Restore the others in it with --only."

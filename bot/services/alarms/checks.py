@@ -100,7 +100,7 @@ class AlarmChecks:
     async def archives(self) -> None:
         """Archives that the disk should have: are they there, and whole? Not one whose test-restore rings already."""
         told = {alarm.number("backup") for alarm in await self._open(AlarmKind.DRILL)}
-        facts = lost_facts(self._lost, told, none_left=self._proven is None)
+        facts = await lost_facts(self._lost, told, self._people, none_left=self._proven is None)
         await (self._alarms.raise_(AlarmKind.LOST, facts) if facts else self._alarms.clear(AlarmKind.LOST))
 
     async def runs(self) -> None:

@@ -182,6 +182,19 @@ class ArchiveTable(BackupRows):
         await self._supersede(backup_id, DeliveryReason.ARCHIVE_GONE)
         return True
 
+    @writing
+    async def set_missed(self, backup_id: int, fault: Reason) -> bool:
+        """Record otherwise why an archive is missed, unless it was let go; tell whether that is news."""
+        return bool(
+            await self._db.execute(
+                "UPDATE backups SET fault = ? WHERE id = ? AND fault NOT IN ('', ?, ?)",
+                fault,
+                backup_id,
+                fault,
+                Reason(Cause.ARCHIVE_LET_GO),
+            )
+        )
+
     @reading
     async def on_disk(self) -> tuple[StoredArchive, ...]:
         """Return what is believed to lie on the disk, newest first."""
@@ -213,6 +226,7 @@ class ArchiveTable(BackupRows):
                 started_at=as_time(row["started_at"]),
                 gone=not row["on_disk"],
                 let_go=as_reason(row["fault"]).code == Cause.ARCHIVE_LET_GO,
+                unread=as_reason(row["fault"]).code == Cause.ARCHIVE_UNREAD and not row["on_disk"],
                 in_telegram=bool(row["in_telegram"]),
                 twin=bool(row["twin"]),
                 holders=tuple(as_recipient(one["address"]) for one in holders if one["id"] == row["id"]),

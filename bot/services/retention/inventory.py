@@ -11,12 +11,12 @@ from bot.models import NO_REASON, Backup, Cause, Reason, WarningCode, because
 from bot.services.catalogue import Catalogue, StoredArchive
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import ArchiveFile, Store
-from bot.words.causes import sentence_of
+from bot.words.causes import in_full, sentence_of
 
 _MOST = 3
 """Archives that are named one by one."""
 
-_OF_ANOTHER_FILE = (Cause.ARCHIVE_CUT, Cause.ARCHIVE_GONE, Cause.ARCHIVE_LET_GO)
+_OF_ANOTHER_FILE = (Cause.ARCHIVE_CUT, Cause.ARCHIVE_GONE, Cause.ARCHIVE_LET_GO, Cause.ARCHIVE_UNREAD)
 # What can't be said of a file that is there and has the size again.
 
 
@@ -50,6 +50,8 @@ async def take_stock(store: Store, catalogue: Catalogue, *, most: int | None = N
             doubted.append((archive, file))
     for archive in missed:
         file = files.pop(archive.archive_name, None)
+        if file is None and archive.fault.code == Cause.ARCHIVE_UNREAD:
+            await catalogue.archives.set_missed(archive.id, Reason(Cause.ARCHIVE_GONE))
         if file is not None and not _cut(archive, file):  # or it is still being copied back
             doubted.append((archive, file))
     left = sum(file.bytes for _, file in doubted) if most is None else most
@@ -133,7 +135,9 @@ async def _read_again(store: Store, catalogue: Catalogue, archive: StoredArchive
     try:
         sha256 = await asyncio.to_thread(sha256_of, store.folder / archive.archive_name)
     except OSError as error:
-        logger.error("{} can't be read: {}", archive.archive_name, error.strerror or error)
+        why = because(Cause.ARCHIVE_UNREAD, said=error.strerror or type(error).__name__)
+        if await catalogue.archives.set_missed(archive.id, why):  # said once, however often it is looked at
+            logger.error("the archive of backup {}, {}: {}", archive.id, archive.archive_name, in_full(why))
         return
     if sha256 == archive.archive_sha256:
         await catalogue.archives.clear_fault(archive.id, file.bytes)

@@ -1,5 +1,7 @@
 """Each kind of alarm from a real cause, and its end from a real mend."""
 
+import errno
+import os
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +23,7 @@ from bot.models import (
 )
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
+from bot.services.retention import inventory
 from tests.services.alarms.scene import HOUR, Scene, loud, texts_of
 from tests.world.catalogue import limit_pages, run_sql
 from tests.world.databases import change, damage, make_database
@@ -298,8 +301,18 @@ async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -
     assert len([message for message in texts(scene.ann) if "Trouble" in message.text]) == 200
 
 
-async def test_archives_that_are_gone_are_an_alarm_until_they_are_back_or_let_go(scene: Scene) -> None:
-    """The chats have them. One that is damaged lies there: it can't be said to be removed on purpose."""
+def forbidden(_path: Path) -> str:
+    """What happens where the file is root's; the tests may be root, who reads everything."""
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+async def test_archives_that_are_gone_are_an_alarm_until_they_are_back_or_let_go(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    """The chats have them, and are named. One that is back and can't be read is said to be so, in the log once.
+
+    One that is damaged lies there: it can't be said to be removed on purpose.
+    """
     folder = scene.courier.settings.backup_dir
     first, second = [await scene.back_up(), await scene.back_up()]
     assert first is not None
@@ -307,8 +320,16 @@ async def test_archives_that_are_gone_are_an_alarm_until_they_are_back_or_let_go
     away = (folder / first.archive_name).rename(folder.parent / "away")
     await scene.courier.alarm_loop.deliver()
     (rung,) = [text for text in texts_of(scene.ann) if text.startswith("⚠️ Backup 1 is gone from the disk")]
-    assert "Backup 1 (today 14:00). Not deleted by the bot. All can still be restored" in rung
-    away.rename(folder / first.archive_name)
+    assert "Backup 1 (today 14:00). Not deleted by the bot. All can still be restored: held by Ann and Ben." in rung
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(inventory, "sha256_of", forbidden)
+        away.rename(folder / first.archive_name)
+        for _ in range(3):
+            await scene.courier.alarm_loop.deliver()
+    (rung,) = [text for text in texts_of(scene.ann) if text.startswith("⚠️ Backup 1 is gone from the disk")]
+    assert "Put back, but can't be read: backup 1. All can still be restored" in rung
+    assert "💡 Let the service's user read it in the backup folder" in rung
+    assert sum("It can't be read: Permission denied. Let this service read it" in line for line in log_lines) == 1
     await scene.courier.alarm_loop.deliver()
     assert "No archive is missing any more" in texts_of(scene.ann)[-1]
     (folder / first.archive_name).unlink()

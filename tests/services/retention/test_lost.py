@@ -9,7 +9,7 @@ import pytest
 
 from bot.models import Backup, Condition, Delivery, DeliveryReason, DeliveryState, Reason, Recipient, SentVolume, Status
 from bot.services.manager import Courier
-from bot.services.retention import housekeeping
+from bot.services.retention import housekeeping, inventory
 from bot.services.status.verdict import ConcernKind, concerns_of
 from bot.texts.lost import lost_lines, lost_mend, lost_words
 from bot.texts.status import status as status_text
@@ -123,6 +123,29 @@ async def test_one_that_is_put_back_is_missed_no_longer(house: House, monkeypatc
         await courier.housekeeping.prune()
         status = await courier.manager.status()
         assert (status.lost, status.latest_proven and status.latest_proven.id) == ((), backups[1].id)
+
+
+async def test_one_that_is_back_and_cant_be_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is missed by that name until it can be or is away again; one that was let go is not missed anew."""
+
+    def forbidden(_path: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    backup = await house.back_up()
+    whole = house.archive(backup).read_bytes()
+    async with house.courier() as courier:
+        house.archive(backup).unlink()
+        await courier.manager.status()
+        with monkeypatch.context() as locked:
+            locked.setattr(inventory, "sha256_of", forbidden)
+            house.archive(backup).write_bytes(whole)
+            assert [(one.gone, one.unread) for one in (await courier.manager.status()).lost] == [(True, True)]
+            house.archive(backup).unlink()
+            assert [(one.gone, one.unread) for one in (await courier.manager.status()).lost] == [(True, False)]
+            await courier.housekeeping.let_go([backup.id], actor="Ann (11)")
+            house.archive(backup).write_bytes(whole)
+            assert (await courier.manager.status()).lost == ()
+        assert (await courier.manager.status()).latest_proven is not None
 
 
 async def test_what_is_deleted_here_is_never_missed(house: House) -> None:
