@@ -20,6 +20,20 @@ from tests.world.databases import make_database, write_env
 from tests.world.processes import started
 from tests.world.shell import PROGRAM
 
+DIE_DELETING = """
+import os, signal
+from pathlib import Path
+
+unlink = Path.unlink
+
+def unlink_and_die(path, missing_ok=False):
+    unlink(path, missing_ok)
+    if path.suffix == ".zip":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Path.unlink = unlink_and_die
+"""
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 
 
@@ -55,6 +69,22 @@ async def test_killed_at_a_stage(tmp_path: Path, stage: Stage, nth: int) -> None
     env = write_env(tmp_path, sources)
     child = started([str(env), stage, str(nth)], code=PROGRAM)
     assert (done := await child.ended()).returncode == -signal.SIGKILL, done.stderr
+    await next_run(env)
+
+
+async def test_killed_while_pruning(tmp_path: Path) -> None:
+    """An archive that retention has deleted is missed by nobody, though nobody lived to record it."""
+    env = write_env(tmp_path, [make_database(tmp_path / "shop.db")], MAX_BACKUP_COUNT="1")
+    settings = load_settings(env, need_telegram=False)
+    async with open_courier(settings, deliver=False) as courier:
+        pruned = (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+    child = started([str(env), "never", "1"], code=DIE_DELETING + PROGRAM)
+    assert (done := await child.ended()).returncode == -signal.SIGKILL, done.stderr
+    assert not (settings.backup_dir / pruned.archive_name).exists()
+    async with open_courier(settings, deliver=False) as courier:
+        found = await courier.catalogue.backups.get(pruned.id)
+        assert (found.on_disk, found.gone) == (False, False)
+        assert (await courier.manager.status()).lost == ()
     await next_run(env)
 
 

@@ -19,6 +19,7 @@ from bot.services.catalogue.values import as_reason, as_recipient, as_time, reas
 from bot.services.files.store import archive_time
 
 _STORES = "store faults"
+_DELETING = "deleting"
 _EXPECTED = "(on_disk = 1 OR fault <> '')"  # not deleted by its owner
 _GRACE = timedelta(days=7)  # that a safety copy has at least, when it is found
 
@@ -113,15 +114,8 @@ class ArchiveTable(BackupRows):
         name, size = archive.name, (await asyncio.to_thread(archive.stat)).st_size
         known = await self._known(name, sha256)
         unopened = await self._unopened(name)
-        if known is not None:
-            return known
-        if unopened is not None:
-            await self._db.execute(
-                "UPDATE backups SET on_disk = 1, fault = '', archive_bytes = ? WHERE id = ? AND on_disk = 0",
-                size,
-                unopened,
-            )
-            return await self._backup(unopened)
+        if known is not None or unopened is not None:
+            return known or await self._backup(unopened or 0)
         at = archive_time(name) or self._db.clock()
         backup_id = await self._run_that_wrote(name) or await self._begin(Trigger.COMMAND, Actor.DISK, at)
         await self._finish(
@@ -170,17 +164,24 @@ class ArchiveTable(BackupRows):
         )
 
     @writing
+    async def mark_deleting(self, backup_id: int) -> None:
+        """Record that we are about to delete an archive: where we don't live to record that it is gone, it is by us."""
+        await self._db.set_meta(_DELETING, backup_id)
+
+    @writing
     async def mark_gone(self, backup_id: int, fault: Reason) -> bool:
-        """Record that somebody took an archive from the disk; tell whether it was believed there until now.
+        """Record that an archive is gone from the disk; tell whether somebody else took it, and it was believed there.
 
         What is owed of it can't be sent any more.
         """
+        ours = await self._db.meta(int, _DELETING) == backup_id
+        gone, why = ("", DeliveryReason.ARCHIVE_DELETED) if ours else (fault, DeliveryReason.ARCHIVE_GONE)
         if not await self._db.execute(
-            "UPDATE backups SET on_disk = 0, fault = ?, faulty_file = '' WHERE id = ? AND on_disk = 1", fault, backup_id
+            "UPDATE backups SET on_disk = 0, fault = ?, faulty_file = '' WHERE id = ? AND on_disk = 1", gone, backup_id
         ):
             return False  # deleted meanwhile, by whom it was recorded
-        await self._supersede(backup_id, DeliveryReason.ARCHIVE_GONE)
-        return True
+        await self._supersede(backup_id, why)
+        return not ours
 
     @writing
     async def set_missed(self, backup_id: int, fault: Reason) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -121,6 +122,8 @@ class Housekeeping:
     async def remove(self, backup: Backup) -> None:
         """Delete an archive, and record that. Raises `NotFoundError` where it is not there, `ArchiveError`."""
         async with self._deleting:
+            with suppress(CourierError):  # a full disk, which deleting makes room on
+                await self._catalogue.archives.mark_deleting(backup.id)
             await self._store.delete(backup.archive_name)
             await self._catalogue.backups.mark_deleted(backup.id)
 
