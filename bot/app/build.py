@@ -42,7 +42,7 @@ from bot.services.drill.drill import Drills
 from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox, InboxContext
-from bot.services.manager import Courier, Manager
+from bot.services.manager import Courier
 from bot.services.messages.live import LiveMessages, TellLeft
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.timers import Timers
@@ -52,6 +52,7 @@ from bot.services.recovery.pin import PinKeeper, PinnedWords
 from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.schedule.timetable import Timetable
+from bot.services.status.inventory import Inventory
 from bot.texts.notices import KeptTexts, NoticeTexts
 from bot.texts.restore_points import pinned_buttons
 from bot.texts.restore_points import pinned_caption as pinned_caption_of
@@ -242,21 +243,9 @@ def _build(
         clock=clock,
     )
 
-    # --- what is asked of several, and what stands in the chats ---
-    manager = Manager(
-        **{part.name: getattr(inventory, part.name) for part in fields(inventory)},
-        ledger=ledger,
-        runs=runs,
-        restores=restores,
-        alarm_loop=alarm_loop,
-        drills=drills,
-        round_trip=telegram.round_trip,
-        asked=telegram.asked,
-        news=events.news,
-    )
-
+    # --- what stands in the chats ---
     async def pinned_caption(points: tuple[RestorePoint, ...], others: tuple[str, ...]) -> str:
-        return pinned_caption_of(await manager.status(), points, settings.timezone, others)
+        return pinned_caption_of(await inventory.status(), points, settings.timezone, others)
 
     async def settings_now() -> dict[str, str]:
         plan = await timetable.plan()
@@ -284,10 +273,10 @@ def _build(
         telegram.messages,
         preferences,
         KeptTexts(
-            status=manager.status,
-            days=manager.backup_days,
+            status=inventory.status,
+            days=inventory.backup_days,
             timezone=settings.timezone,
-            left=left_messages(live, manager),
+            left=left_messages(live, inventory),
             draw_week=weekly_picture if settings.weekly_report and can_draw() else None,
         ),
         tidied=pins.nudge,
@@ -303,33 +292,28 @@ def _build(
     for follows in (pins.nudge, maintenance.nudge):
         events.news.connect(follows)
     courier = Courier(
-        settings=settings,
-        people=people,
+        **{part.name: getattr(inventory, part.name) for part in fields(inventory)},
         notifier=notifier,
-        catalogue=catalogue,
-        store=store,
         ledger=ledger,
         runs=runs,
         restores=restores,
-        under_way=under_way,
         timetable=timetable,
         preferences=preferences,
-        alarms=alarms,
         alarm_loop=alarm_loop,
-        housekeeping=inventory.housekeeping,
         drills=drills,
         inbox=inbox,
         pins=pins,
         maintenance=maintenance,
         live=live,
         timers=timers,
-        manager=manager,
+        round_trip=telegram.round_trip,
+        asked=telegram.asked,
         news=events.news,
     )
     return courier, announcer, local_files, notifier
 
 
-def left_messages(live: LiveMessages, manager: Manager) -> TellLeft:
+def left_messages(live: LiveMessages, inventory: Inventory) -> TellLeft:
     """Return what asks for the messages that show work which has ended without them."""
 
     async def left() -> Sequence[tuple[KeptMessage, Notice | None]]:
@@ -337,7 +321,7 @@ def left_messages(live: LiveMessages, manager: Manager) -> TellLeft:
             return ()
         from bot.handlers.left_messages import left_notice  # noqa: PLC0415 - it imports aiogram
 
-        return [(kept, await left_notice(kept, manager, manager.settings.timezone)) for kept in messages]
+        return [(kept, await left_notice(kept, inventory)) for kept in messages]
 
     return left
 

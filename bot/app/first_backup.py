@@ -31,7 +31,7 @@ class FirstBackup:
             if await courier.catalogue.backups.count() or (await courier.timetable.plan()).paused is not None:
                 return
             await self.planned.run_now()
-            status = await courier.manager.status()
+            status = await courier.status()
             if status.latest_proven is None:
                 return
             await self._tell()
@@ -44,7 +44,7 @@ class FirstBackup:
         from bot.handlers.first_backup import card_buttons  # noqa: PLC0415 - it imports aiogram
 
         courier, settings = self.courier, self.courier.settings
-        status = await courier.manager.status()
+        status = await courier.status()
         effect = await courier.timetable.effect_of(status.schedule)
         load, kept = effect.load, (settings.max_backup_count, settings.max_backup_age_days)
         html = protected(status, load, settings.timezone, kept=kept, reach=effect.reach)

@@ -220,7 +220,7 @@ class Service:
             courier.inbox.stop(),
             parts.drill_schedule.stop(),
             self._jobs.stop("polling", "pinned messages", "chat maintenance"),
-            courier.manager.stop(),
+            courier.stop(),
             parts.poller.stop(),
             courier.ledger.drain(DRAIN_DELIVERIES),
         )

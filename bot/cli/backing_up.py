@@ -34,7 +34,7 @@ async def opened_courier(settings: Settings) -> AsyncIterator[Courier]:
     from bot.app.service import open_courier  # noqa: PLC0415 - it imports everything, and aiogram
 
     async with open_courier(settings, deliver=True) as courier:
-        await warn_of_cut_off(courier.manager.cut_off)
+        await warn_of_cut_off(courier.cut_off)
         yield courier
 
 

@@ -67,7 +67,7 @@ def build_dispatcher(
         disable_fsm=True,
         people=courier.people,
         people_screens=PeopleScreens(courier.people, courier.catalogue, courier.notifier, clock),
-        manager=courier.manager,
+        manager=courier,
         runs=courier.runs,
         restores=courier.restores,
         timetable=courier.timetable,
@@ -84,13 +84,13 @@ def build_dispatcher(
         clock=clock,
         owners=MessageOwners(clock),
         view=view,
-        live_runs=LiveRuns(courier.manager, courier.runs, courier.under_way, timezone, clock, view),
+        live_runs=LiveRuns(courier, courier.runs, courier.under_way, timezone, clock, view),
         live_restores=LiveRestores(courier.restores, timezone, clock, view),
         live_inbox=LiveInbox(timezone, clock, view),
         albums=Albums(),
         questions=Tickets[Question](clock, most=200, valid=VALID_FOR),
-        backup_screens=BackupScreens(courier.manager, timezone, clock),
-        schedule_screens=ScheduleScreens(courier.manager, courier.timetable, timezone, proposals),
+        backup_screens=BackupScreens(courier, timezone, clock),
+        schedule_screens=ScheduleScreens(courier, courier.timetable, timezone, proposals),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram.filters.callback_data import CallbackData
 
@@ -21,18 +20,19 @@ from bot.texts import runs as run_texts
 from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
-    from bot.services.manager import Manager
+    from bot.services.catalogue import Catalogue
+    from bot.services.status.inventory import Inventory
 
 
-async def left_notice(kept: KeptMessage, manager: Manager, timezone: ZoneInfo) -> Notice | None:
+async def left_notice(kept: KeptMessage, inventory: Inventory) -> Notice | None:
     """Return what a message says at last; None while that is not known yet. Raises `CatalogueError`."""
     match LiveKind(kept.kind):
         case LiveKind.BACKUP:
-            return await _of_backup(kept.shown, manager, timezone)
+            return await _of_backup(kept.shown, inventory)
         case LiveKind.PLAN:
             return _notice(words.PLAN, (words.HISTORY, History(page=0)))
         case LiveKind.RESTORE:
-            return await _of_restore(manager)
+            return await _of_restore(inventory.catalogue)
         case LiveKind.DRILL:
             return _notice(words.DRILL, (words.DRILL_AGAIN, DrillNow()))
         case LiveKind.EXAMINATION:
@@ -43,14 +43,14 @@ async def left_notice(kept: KeptMessage, manager: Manager, timezone: ZoneInfo) -
             return _notice(inbox_texts.gone())
 
 
-async def _of_backup(began: str, manager: Manager, timezone: ZoneInfo) -> Notice | None:
+async def _of_backup(began: str, inventory: Inventory) -> Notice | None:
     """Return what the run came to; None while it goes on in another process, or is just being sent."""
-    now, again = manager.clock(), (words.BACK_UP, Run())
+    timezone, now, again = inventory.settings.timezone, inventory.clock(), (words.BACK_UP, Run())
     bounds = [datetime.fromisoformat(bound) for bound in began.split("/") if bound]
-    run = await manager.catalogue.events.begun(*bounds) if bounds else None
+    run = await inventory.catalogue.events.begun(*bounds) if bounds else None
     if run is None:
         return _notice(words.unknown_backup(bounds[-1] if bounds else None, now, timezone), again)
-    seen, status = await manager.details(run.id), await manager.status()
+    seen, status = await inventory.details(run.id), await inventory.status()
     if run.state is BackupState.RUNNING or any(map(_is_being_sent, seen.deliveries)):
         return None
     html = run_texts.result(seen.backup, seen.deliveries, now, timezone, names_of(status.recipients))
@@ -67,9 +67,8 @@ async def _of_backup(began: str, manager: Manager, timezone: ZoneInfo) -> Notice
     return _notice(html, again)
 
 
-async def _of_restore(manager: Manager) -> Notice | None:
+async def _of_restore(catalogue: Catalogue) -> Notice | None:
     """Return where the end of a restore is told; None while that is yet to be told, there too."""
-    catalogue = manager.catalogue
     if await CUT_OFF.get(catalogue) is not None or await CONFIRMED.get(catalogue) is not None:
         return None
     return _notice(words.RESTORE, (words.ACTIONS, Logs(level=LogLevel.ACTIONS, page=0)))

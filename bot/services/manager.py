@@ -7,29 +7,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from bot.config.cron import DRILLS_OFF
-from bot.config.settings import Settings
 from bot.models import Examination, Health, Recipient
-from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.backup.runs import Runs
-from bot.services.catalogue import ALL, Catalogue
+from bot.services.catalogue import ALL
 from bot.services.contracts.asked import Asked
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
 from bot.services.doctor.examine import examine
 from bot.services.drill.drill import Drills
 from bot.services.files.locks import ServiceLock
-from bot.services.files.store import Store
-from bot.services.files.under_way import RunsUnderWay
 from bot.services.inbox import Inbox
 from bot.services.messages.live import LiveMessages
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
-from bot.services.people.people import People
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore_chat.session import RestoreSessions
-from bot.services.retention.housekeeping import Housekeeping
 from bot.services.schedule.load import chat_load
 from bot.services.schedule.timetable import Timetable
 from bot.services.status.health import measure_health
@@ -48,6 +42,7 @@ class Manager(Inventory):
     round_trip: Callable[[], Awaitable[float]]
     asked: Asked
     news: Callable[[], None]
+    """To be called when something changed that the pinned messages and the digests tell."""
 
     async def health(self) -> Health:
         """Everything `System Health` shows; asks Telegram and every recipient."""
@@ -118,33 +113,18 @@ class Manager(Inventory):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Courier:
+class Courier(Manager):
     """Every part of the built product; `bot/app/build.py` makes them, and nobody changes them afterwards.
 
     In a process that does not talk to Telegram the same parts are there: what they ask of it is refused, and what is
     due is recorded as owed.
     """
 
-    settings: Settings
-    people: People
     notifier: NoticeSender
-    catalogue: Catalogue
-    store: Store
-    ledger: Ledger
-    runs: Runs
-    restores: RestoreSessions
-    under_way: RunsUnderWay
     timetable: Timetable
     preferences: Preferences
-    alarms: Alarms
-    alarm_loop: AlarmLoop
-    housekeeping: Housekeeping
-    drills: Drills
     inbox: Inbox
     pins: PinKeeper
     maintenance: ChatMaintenance
     live: LiveMessages
     timers: Timers
-    manager: Manager
-    news: Callable[[], None]
-    """To be called when something changed that the pinned messages and the digests tell."""

@@ -79,7 +79,7 @@ async def test_a_path_that_was_removed_on_purpose_is_missed_no_longer(tmp_path: 
         assert await is_over(town)
         await town.restart()
         assert (await town.made()).skipped == ()
-        names = [database.name for database in (await town.service.courier.manager.status()).databases]
+        names = [database.name for database in (await town.service.courier.status()).databases]
         assert names == ["notes.db"]
         away.rename(town.users)
         assert len((await town.made()).databases) == 2

@@ -52,7 +52,7 @@ async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path
         assert Recipient(chat_id=12) in await courier.catalogue.recipients.parked()
 
         await ben.start(new)
-        await courier.manager.recipient_started(12, "Ben")
+        await courier.recipient_started(12, "Ben")
         await courier.alarm_loop.deliver()
         assert any("Another bot serves here now" in message.text for message in ben.conversation(new))
         await courier.alarm_loop.deliver()

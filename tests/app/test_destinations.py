@@ -41,7 +41,7 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
             drill = await courier.drills.drill_stored(open_bucket_archives(settings, STORE))
             assert drill.ok
             assert drill.source is DrillSource.OBJECTS
-            health = await courier.manager.health()
+            health = await courier.health()
             assert [one.trouble for one in health.recipients] == [NO_REASON] * 3
             assert "a-secret-of-s3" not in "".join(path.read_text() for path in settings.log_dir.glob("*.log"))
     archive = (settings.backup_dir / result.backup.archive_name).read_bytes()

@@ -116,7 +116,7 @@ async def test_a_run_that_was_named_while_it_was_running_is_found_when_it_is_don
         done = await town.made()
         while_running = replace(done, archive_sha256="").mark
         assert while_running != done.mark
-        manager = town.service.courier.manager
+        manager = town.service.courier
         assert await manager.id_of_backup(done.id, while_running) == done.id
         assert await manager.id_of_backup(done.id, done.mark) == done.id
         assert await manager.id_of_backup(77, done.mark) == done.id

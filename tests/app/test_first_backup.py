@@ -76,7 +76,7 @@ async def test_who_has_yet_to_come_is_known_before_anything_is_sent(standin: Sta
 
 
 async def waiting(service: Service) -> bool:
-    return any(one.invited for one in (await service.courier.manager.status()).recipients)
+    return any(one.invited for one in (await service.courier.status()).recipients)
 
 
 async def test_whom_health_finds_is_known_to_every_screen(standin: StandIn, tmp_path: Path) -> None:

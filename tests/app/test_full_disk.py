@@ -136,7 +136,7 @@ async def test_a_run_that_a_full_disk_left_out_is_made_up_for(tmp_path: Path) ->
         disk.fill(leave=0)
         town.clock.go(3600)
         await town.service.parts.heartbeat.beat()
-        assert (await town.service.courier.manager.status()).state is ServiceState.RUNNING  # it answers, so it lives
+        assert (await town.service.courier.status()).state is ServiceState.RUNNING  # it answers, so it lives
         due = scheduler.previous_run(town.clock())
         assert due is not None
         scheduler.fire(due)

@@ -58,5 +58,5 @@ async def test_a_database_that_is_forgotten_and_an_admin_who_is_removed(tmp_path
             "That has changed meanwhile: look again.",
         }
         courier = town.service.courier
-        assert [database.name for database in (await courier.manager.status()).databases] == ["users.db"]
+        assert [database.name for database in (await courier.status()).databases] == ["users.db"]
         assert len((await courier.catalogue.backups.select())[0].databases) == 2

@@ -55,7 +55,7 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, ann: Person, tm
         assert "Accepted" in right.text
         over = await ann.wait_for(lambda m: m.id == alarm.id and "says Ben" in m.text, since=0)
         assert over.text.startswith("✅ users.db: this is the level to compare with now")
-        assert (await service.courier.manager.status()).alarms == ()
+        assert (await service.courier.status()).alarms == ()
         (alarm_id,) = [
             entry.fact("alarm")
             for entry in await service.courier.catalogue.service.audits()
@@ -75,11 +75,11 @@ async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, an
         assert [record.reason for record in made.backup.skipped] == [SkipReason.GONE]
         alarm = await ann.wait_for(lambda m: "users.db has disappeared" in m.text, since=0)
         assert not alarm.silent
-        assert [d.trouble for d in (await service.courier.manager.status()).databases if d.name == "users.db"] != [""]
+        assert [d.trouble for d in (await service.courier.status()).databases if d.name == "users.db"] != [""]
         right = await (await ann.press("Removed on purpose", message=alarm)).answered()
         assert "missed no longer" in right.text
         await until(open_is(service))
-        assert [d.name for d in (await service.courier.manager.status()).databases] == ["notes.db"]
+        assert [d.name for d in (await service.courier.status()).databases] == ["notes.db"]
     async with Service.started(settings) as service:
         await until(open_is(service))
         made = await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")

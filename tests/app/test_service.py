@@ -85,11 +85,11 @@ async def test_a_paused_service_runs_nothing_and_makes_up_for_it(settings: Setti
         clock.release()
         await service.courier.timetable.pause(actor="Ann")
     async with Service.started(settings, clock=(clock := HeldClock(-0.1))) as service:
-        status = await service.courier.manager.status()
+        status = await service.courier.status()
         assert (status.state, status.next_run_at) == (ServiceState.STOPPED, None)
         assert (await service.courier.catalogue.backups.select(), service.parts.planned.scheduler.running) == ((), None)
         await service.courier.timetable.resume(actor="Ann")
-        assert (await service.courier.manager.status()).state is ServiceState.RUNNING
+        assert (await service.courier.status()).state is ServiceState.RUNNING
         await until(lambda: has(service, BackupState.DELIVERED))
         (backup,) = await service.courier.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
@@ -124,7 +124,7 @@ async def test_a_deleted_folder_costs_nothing_that_was_known(idle: Settings, oth
         await service.keep_place()
         assert len(list(idle.backup_dir.glob("catalogue.db.replaced-*[0-9]"))) == other
     async with Service.started(idle) as service:
-        assert (await service.courier.manager.status()).state is ServiceState.STOPPED
+        assert (await service.courier.status()).state is ServiceState.STOPPED
         actors = [entry.actor for entry in await service.courier.catalogue.service.audits()]
         assert actors == ["Ben", "Ann"]
 
@@ -188,7 +188,7 @@ async def test_two_pollers_are_named(settings: Settings, standin: StandIn) -> No
 
 
 async def _warns(service: Service, code: WarningCode) -> bool:
-    return Reason(code) in (await service.courier.manager.status()).warnings
+    return Reason(code) in (await service.courier.status()).warnings
 
 
 async def test_backups_go_on_while_telegram_is_down(settings: Settings, standin: StandIn, ann: Person) -> None:
@@ -259,7 +259,7 @@ async def test_a_signal_ends_the_command_cleanly(
     done = await child.ended(within=10)
     assert done.returncode == 0, done.stderr
     async with open_courier(settings, deliver=False) as courier:
-        status = await courier.manager.status()
+        status = await courier.status()
     assert status.state is ServiceState.STOPPED
     assert status.heartbeat.stopped
 

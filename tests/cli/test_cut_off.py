@@ -88,8 +88,8 @@ async def test_every_screen_says_it_until_the_next_restore(shell: Shell) -> None
     settings = load_settings(shell.folder / ".env", need_telegram=False)
     zone = settings.timezone
     async with open_courier(settings, deliver=False) as courier:
-        seen = await courier.manager.status()
-        for screen in (status_texts.status(seen, zone), health_texts.health(await courier.manager.health(), zone)):
+        seen = await courier.status()
+        for screen in (status_texts.status(seen, zone), health_texts.health(await courier.health(), zone)):
             assert "was cut off: large.db is now restored" in plain(screen)
             assert "--undo" in screen
         for screen in (status_texts.backup_menu(seen, zone), point_texts.pinned_caption(seen, (), zone)):

@@ -31,7 +31,7 @@ async def office(tmp_path: Path, log_lines: list[str]) -> AsyncIterator[Office]:
         manager = FakeManager([11, 22, 77], tmp_path / "backup_system.log")
         time = StandingClock()
         dispatcher = build_dispatcher(
-            cast("Courier", manager.parts),
+            cast("Courier", manager),
             clock=lambda: datetime.fromtimestamp(api.clock.now(), tz=manager.timezone),
             pace=Pace(every=1.0, sleep=time.sleep),
             patience=0,

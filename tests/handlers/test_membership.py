@@ -100,7 +100,7 @@ async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tm
     courier = scene.service.courier
 
     async def warned(chat: str, times: int) -> bool:
-        warnings = (await courier.manager.status()).warnings
+        warnings = (await courier.status()).warnings
         return sum(warning_words(warning).startswith(f"The chat {chat}") for warning in warnings) == times
 
     await scene.ann.set_timer(86_400)

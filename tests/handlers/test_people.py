@@ -34,7 +34,7 @@ async def test_an_admin_is_added_by_a_pick_and_comes_in_when_they_press_start(to
 
     await town.back_up()
     await town.service.courier.alarm_loop.deliver()
-    status = await town.service.courier.manager.status()
+    status = await town.service.courier.status()
     assert status.alarms == ()
     assert [one.recipient.chat_id for one in status.recipients if one.invited] == [13]
 

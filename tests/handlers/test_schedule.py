@@ -75,7 +75,7 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
         assert not [m for m in house.ann.messages if "changed the schedule" in m.text]
     async with house.serving() as service:
         assert service.parts.planned.scheduler.expression == "*/15 * * * *"
-        status = await service.courier.manager.status()
+        status = await service.courier.status()
         assert (status.schedule, status.setting) == ("*/15 * * * *", "0 * * * *")
         assert status.next_run_at == NOON.replace(minute=15)
         schedule = await opened(house.ben, "Database Backup", "Settings", "Schedule")
@@ -190,7 +190,7 @@ async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House, serv
     """A stored expression of another version is not followed in silence: .env holds, and the status says why."""
     await service.courier.catalogue.service.set_override(SCHEDULE, "whenever", "Ann")
     await service.parts.planned.follow()
-    status = await service.courier.manager.status()
+    status = await service.courier.status()
     assert status.schedule == service.parts.planned.scheduler.expression == "0 * * * *"
     assert "chosen in chat by Ann can't be followed" in " ".join(map(warning_words, status.warnings))
 
@@ -262,7 +262,7 @@ async def test_across_the_end_of_summer_time(house: House) -> None:
 async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House, service: Service) -> None:
     """Paused over three full hours: stopped until its end, then running, and one backup, not three."""
     await opened(house.ann, "Database Backup", "Pause", "6 h")
-    status = await service.courier.manager.status()
+    status = await service.courier.status()
     assert (status.state, status.next_run_at) == (ServiceState.STOPPED, NOON.replace(hour=18, minute=2))
     shown = await opened(house.ben, "Database Backup", "Backup Status")
     assert "⏸ Paused by Ann until 20:02" in shown.text.splitlines()[1]
@@ -286,13 +286,13 @@ async def test_a_pause_that_ended_while_nothing_ran(house: House) -> None:
     house.clock.now = NOON + timedelta(hours=5)
     async with house.serving() as service:
         await until(lambda: has(service, BackupState.DELIVERED))
-        assert (await service.courier.manager.status()).paused is None
+        assert (await service.courier.status()).paused is None
 
 
 async def test_until_tomorrow_morning(house: House, service: Service) -> None:
     """08:00 of the next day by the zone's clock, shown with its end."""
     paused = await opened(house.ann, "Database Backup", "Pause", "Until 08:00")
     assert "until 14 Jul, 08:00" in paused.text
-    override = (await service.courier.manager.status()).paused
+    override = (await service.courier.status()).paused
     assert override.until == datetime(2026, 7, 14, 6, 0, tzinfo=UTC)
     assert service.parts.planned.scheduler.next_run() == override.until

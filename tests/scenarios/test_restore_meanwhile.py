@@ -293,7 +293,7 @@ async def test_a_restore_journal_that_can_not_be_read_stands_in_the_status(town:
     assert "unknown whether a restore was cut off" in status.text
     (town.settings.backup_dir / "restore.json").unlink()
     await town.service.courier.under_way.settle()
-    assert await town.service.courier.manager.cut_off.said() == ()
+    assert await town.service.courier.cut_off.said() == ()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

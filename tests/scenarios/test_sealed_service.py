@@ -84,7 +84,7 @@ async def test_sealed_volumes_reach_the_chat_and_stock_tools_alone_open_them(
     settings = sealed_settings(tmp_path, standin, noisy_database(tmp_path / "shop.db", 2_500_000), VOLUME_SIZE_MB="1")
     async with Service.started(settings) as service:
         backup = await back_up(service.courier)
-        status = status_texts.status(await service.courier.manager.status(), settings.timezone)
+        status = status_texts.status(await service.courier.status(), settings.timezone)
     messages = archives_of(ann)
     name = backup.archive_name
     assert name.endswith(".zip.age")
@@ -111,7 +111,7 @@ async def test_the_history_marks_it_and_it_is_sent_again_as_it_is(settings: Sett
     async with Service.started(settings) as service:
         backup = await back_up(service.courier)
         zone, now = settings.timezone, utc_now()
-        details = history_texts.details(await service.courier.manager.details(backup.id), now, zone)
+        details = history_texts.details(await service.courier.details(backup.id), now, zone)
         assert f"opens only with the key file (its fingerprint: <code>{MARK}</code>)" in details
         assert "archive read back and compared" in details
         assert "🔒" in history_texts.history_label(backup, now, zone)
@@ -131,8 +131,8 @@ async def test_what_is_not_sealed_never_says_so(standin: StandIn, ann: Person, t
     async with open_courier(settings, deliver=True) as courier:
         zone = settings.timezone
         shown = [
-            status_texts.status(await courier.manager.status(), zone),
-            history_texts.details(await courier.manager.details(backup.id), utc_now(), zone),
+            status_texts.status(await courier.status(), zone),
+            history_texts.details(await courier.details(backup.id), utc_now(), zone),
             history_texts.history_label(backup, utc_now(), zone),
             *(m.text for m in ann.messages),
         ]
@@ -265,14 +265,12 @@ async def test_without_a_key_a_drill_compares_the_bytes_and_says_so(settings: Se
         drill = await courier.drills.drill_newest()
         assert (drill.ok, drill.opened, drill.source) == (True, False, DrillSource.TELEGRAM)
         assert drill_words(drill) == "Bytes compared, not opened: no key on this server."
-        status = await courier.manager.status()
+        status = await courier.status()
         zone = settings.timezone
         assert status.restore_proven is None
         assert "bytes compared, not opened (no key on this server)" in status_texts.status(status, zone)
-        assert "bytes compared, not opened" in history_texts.details(
-            await courier.manager.details(backup.id), utc_now(), zone
-        )
-        assert "Restore proven" not in history_texts.details(await courier.manager.details(backup.id), utc_now(), zone)
+        assert "bytes compared, not opened" in history_texts.details(await courier.details(backup.id), utc_now(), zone)
+        assert "Restore proven" not in history_texts.details(await courier.details(backup.id), utc_now(), zone)
         on_disk = await courier.drills.drill_on_disk(backup, abort=Abort())
         assert (on_disk.ok, on_disk.opened) == (True, False)
         archive = courier.store.folder / backup.archive_name
@@ -298,7 +296,7 @@ async def test_with_an_identity_on_the_server_a_drill_opens_it(standin: StandIn,
         assert (drill.ok, drill.opened) == (True, True)
         assert "1 database test-restored and checked" in drill_words(drill)
         assert list(courier.store.work.iterdir()) == []
-        assert (await courier.manager.status()).restore_proven == drill
+        assert (await courier.status()).restore_proven == drill
 
 
 async def test_an_identity_that_does_not_fit_fails_the_drill(standin: StandIn, ann: Person, tmp_path: Path) -> None:
@@ -340,12 +338,12 @@ async def test_without_a_key_archives_of_a_lost_catalogue_are_kept_and_not_count
             )  # fmt: skip
             assert kept.unopened
             assert not kept.note
-            shown = history_texts.details(await courier.manager.details(kept.id), utc_now(), settings.timezone)
+            shown = history_texts.details(await courier.details(kept.id), utc_now(), settings.timezone)
             assert "no key here opens it" in shown
             (decision,) = await courier.housekeeping.plan_prune()
             assert decision.keep
             assert decision.why == Reason(RetentionCode.UNOPENED)
-            status = await courier.manager.status()
+            status = await courier.status()
             assert status.latest is None
             assert status.latest_proven is None
             assert (status.week.ok, status.week.total) == (0, 0)

@@ -64,7 +64,7 @@ async def test_one_token_serves_two_servers(standin: StandIn, tmp_path: Path, mo
         await (await ann.press("Database Backup", message=menu)).answered()
         await ann.wait_for(lambda m: m.id == menu.id and "🖥 web · " in m.text and "Running" in m.text)
 
-        status = await sends.courier.manager.status()
+        status = await sends.courier.status()
         assert status.state.is_running
         assert not status.receives
         assert not sends.parts.poller.state.trouble
@@ -106,7 +106,7 @@ async def test_a_server_without_a_name_is_told_to_take_one(standin: StandIn, tmp
         await named.courier.pins.refresh()
     async with server(tmp_path, standin, "db", clock, ADMIN_IDS="11", SERVER_NAME="", RECEIVE="off") as nameless:
         await nameless.courier.pins.refresh()
-        warnings = (await nameless.courier.manager.status()).warnings
+        warnings = (await nameless.courier.status()).warnings
     assert "This bot serves web too: set SERVER_NAME, and messages say which are from here." in map(
         warning_words, warnings
     )

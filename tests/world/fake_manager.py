@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 from bot.errors import BusyError, CourierError, NotFoundError
 from bot.models import (
@@ -72,11 +71,11 @@ class FakeManager:
         self.paused: Override | None = None
         self.run: RunInProgress | None = None
 
-    @property
-    def parts(self) -> SimpleNamespace:
-        """What the dispatcher is built from: this, under the name of every part."""
-        names = (field.name for field in fields(Courier))
-        return SimpleNamespace(**dict.fromkeys(names, self))
+    def __getattr__(self, name: str) -> FakeManager:
+        """Every part of the product that is not written out: this, too."""
+        if name not in {field.name for field in fields(Courier)}:
+            raise AttributeError(name)
+        return self
 
     @property
     def service(self) -> FakeManager:

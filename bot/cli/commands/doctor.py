@@ -90,7 +90,7 @@ async def _examine_with(settings: Settings) -> Examination:
             stack.push_async_callback(bot.session.close)
         courier = build_courier(settings, catalogue, store, bot, clock=utc_now)
         await courier.people.load()
-        return with_alarms(await courier.manager.examine(), utc_now(), settings.timezone)
+        return with_alarms(await courier.examine(), utc_now(), settings.timezone)
 
 
 def _faults(error: SettingsError) -> tuple[Examined, ...]:

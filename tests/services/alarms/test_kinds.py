@@ -185,7 +185,7 @@ async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: S
     made = await scene.back_up()
     assert made.skipped == ()
     assert await scene.pass_time(HOUR) == []
-    assert {database.name for database in (await scene.courier.manager.status()).databases} == {"users.db", "shop.db"}
+    assert {database.name for database in (await scene.courier.status()).databases} == {"users.db", "shop.db"}
 
 
 async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scene: Scene) -> None:
@@ -194,7 +194,7 @@ async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scen
     scene.sources.pop(0)
     await scene.restart()
     assert await scene.alarmed() == []
-    (retired,) = [each for each in (await scene.courier.manager.status()).databases if each.name == "users.db"]
+    (retired,) = [each for each in (await scene.courier.status()).databases if each.name == "users.db"]
     assert (retired.trouble, retired.retired) == (NO_REASON, True)
 
 

@@ -114,7 +114,7 @@ async def test_one_who_can_not_be_reached_keeps_nobody_from_hearing(scene: Scene
     assert len(texts(scene.ann)) == 2
     assert texts(scene.ben) == []
     scene.ben.unblock_bot()
-    await scene.courier.manager.recipient_started(12, "Ben")
+    await scene.courier.recipient_started(12, "Ben")
     assert await scene.pass_time(HOUR) == ["skipped:users.db"]
     (message,) = texts(scene.ben)
     assert "users.db is not backed up" in message.text

@@ -92,7 +92,7 @@ async def test_what_is_recorded_are_codes_that_the_words_know(tmp_path: Path, s3
         with suppress(CourierError):
             await back_up(courier)
         await look(courier)
-        await courier.manager.stop()
+        await courier.stop()
     async with open_courier(settings, deliver=False):
         pass  # a start takes stock of the disk
     with closing(sqlite3.connect(store / "catalogue.db")) as catalogue:

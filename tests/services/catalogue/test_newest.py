@@ -58,10 +58,10 @@ async def test_everybody_names_the_same_newest_backup(tmp_path: Path, ahead: tim
         origin = await find_source(catalogue, house.store, "latest", ZoneInfo("UTC"))
         assert origin.backup.id == newest.id
         assert [other.id for other in origin.ahead] == [wrong.id]
-        status = await courier.manager.status()
+        status = await courier.status()
         assert status.latest.id == status.latest_proven.id == newest.id
         assert any(f"Backup {wrong.id} is dated in the future" in warning_words(warning) for warning in status.warnings)
-        words = history_texts.details(await courier.manager.details(wrong.id), house.now, courier.settings.timezone)
+        words = history_texts.details(await courier.details(wrong.id), house.now, courier.settings.timezone)
         assert "Dated in the future" in words
         drill = await courier.drills.drill_newest()
         assert drill.backup_id == newest.id

@@ -30,7 +30,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 
 
 async def examined(town: Town) -> Examination:
-    return await town.service.courier.manager.examine()
+    return await town.service.courier.examine()
 
 
 def one(found: Examination, part: str, about: str = "") -> Examined:

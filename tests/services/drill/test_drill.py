@@ -57,12 +57,12 @@ async def test_the_newest_backup_is_proven_from_telegram(courier: Courier, stand
     assert (drill.backup_id, drill.ok, drill.source) == (backup.id, True, DrillSource.TELEGRAM)
     assert "2 databases test-restored and checked" in drill_words(drill)
     assert standin.calls_of("download", ok=True)
-    status = await courier.manager.status()
+    status = await courier.status()
     assert status.restore_proven == status.last_drill == drill
     zone = courier.settings.timezone
     assert "Restore last proven just now, from Telegram" in status_texts.status(status, zone)
-    assert "Restore last proven just now, from Telegram" in health_texts.health(await courier.manager.health(), zone)
-    assert "Restore proven" in history_texts.details(await courier.manager.details(backup.id), status.now, zone)
+    assert "Restore last proven just now, from Telegram" in health_texts.health(await courier.health(), zone)
+    assert "Restore proven" in history_texts.details(await courier.details(backup.id), status.now, zone)
     assert len(ann.messages) == before
     assert list(courier.store.work.iterdir()) == []
 
@@ -77,11 +77,11 @@ async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(courier: Courier
     assert "Test-restore failed" in ann.last.text
     assert not ann.last.silent
     zone = courier.settings.timezone
-    status = await courier.manager.status()
+    status = await courier.status()
     assert status.restore_proven is None
     assert f"Test-restore of backup {backup.id} failed" in status_texts.status(status, zone)
-    assert f"Test-restore of backup {backup.id} failed" in health_texts.health(await courier.manager.health(), zone)
-    assert "Test-restore failed" in history_texts.details(await courier.manager.details(backup.id), status.now, zone)
+    assert f"Test-restore of backup {backup.id} failed" in health_texts.health(await courier.health(), zone)
+    assert "Test-restore failed" in history_texts.details(await courier.details(backup.id), status.now, zone)
 
 
 async def test_a_file_that_telegram_has_no_more_is_alarmed(courier: Courier, ann: Person, standin: StandIn) -> None:

@@ -54,9 +54,7 @@ async def test_what_was_not_sent_by_choice_is_listed_with_its_reason(make_house:
         12: (DeliveryState.NOT_DUE, "trouble only was chosen there"),
     }
     assert second.state is BackupState.DELIVERED
-    shown = history_texts.details(
-        await house.courier.manager.details(second.id), house.now, house.courier.settings.timezone
-    )
+    shown = history_texts.details(await house.courier.details(second.id), house.now, house.courier.settings.timezone)
     assert "Delivered to 1 of 1, not sent to 1" in shown
     assert "🔕 user 12: not sent, trouble only was chosen there" in shown
     assert len(texts(house.ben)) == 0
@@ -132,7 +130,7 @@ async def test_who_has_blocked_the_bot_is_let_alone_and_told_when_back(make_hous
     (bens,) = [message for message in texts(house.ben) if "📰" in message.text]
     assert "2 runs" in bens.text
     await house.ann.start()
-    await house.courier.manager.recipient_started(11, "Ann")
+    await house.courier.recipient_started(11, "Ann")
     await house.upkeep.refresh()
     assert "2 runs" in texts(house.ann)[-1].text
 

@@ -32,7 +32,7 @@ async def test_hourly_archives_leave_and_the_way_back_stays(make_house: MakeHous
     assert min(house.slept) >= 1
     drill = await house.courier.drills.drill_newest()
     assert (drill.ok, drill.source) == (True, "telegram")
-    gone = await house.courier.manager.details(5)
+    gone = await house.courier.details(5)
     zone = house.courier.settings.timezone
     assert "since tidied away" in history_texts.details(gone, house.now, zone)
     assert "No chat has a copy of it any more" in history_texts.confirm_delete(gone, house.now, zone)

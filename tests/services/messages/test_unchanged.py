@@ -48,7 +48,7 @@ async def test_note_edits_one_line_below_the_archive_that_still_holds(make_house
     await house.hours(None, house.users, None)
     assert [m.text.split(" (")[0][-5:] for m in texts(house.ann)] == ["06:00", "10:00", "12:00"]
     assert len(archives(house.ann)) == 3
-    kept = await house.courier.manager.details(2)
+    kept = await house.courier.details(2)
     assert {row.state for row in kept.deliveries} == {DeliveryState.NOT_DUE}
     shown = history_texts.details(kept, house.now, house.courier.settings.timezone)
     assert "byte for byte as in backup 1" in shown
@@ -63,13 +63,13 @@ async def test_skip_keeps_one_archive_and_the_proof_moves_on(make_house: MakeHou
     assert house.on_disk() == [first.archive_name]
     assert (len(archives(house.ann)), texts(house.ann)) == (1, [])
     assert (last.state, last.same_as, last.on_disk, last.proven) == (BackupState.STORED, 1, False, True)
-    status = await house.courier.manager.status()
+    status = await house.courier.status()
     assert status.latest_proven.id == last.id
     assert backup_condition(status) is Condition.GOOD
     assert (status.day.ok, status.day.total) == (5, 5)
     zone = house.courier.settings.timezone
     assert "byte for byte as in backup 1, whose archive is the one that is kept" in status_texts.status(status, zone)
-    details = history_texts.details(await house.courier.manager.details(last.id), house.now, zone)
+    details = history_texts.details(await house.courier.details(last.id), house.now, zone)
     assert "Nothing to keep: backup 1 holds the same" in details
     assert "stays in the chats" not in details
     assert [b.backup.id for b in await house.courier.housekeeping.plan_prune() if b.keep] == [1]
@@ -97,7 +97,7 @@ async def test_what_has_not_reached_a_chat_is_not_skipped_there(make_house: Make
     }
     assert second.on_disk
     house.ben.unblock_bot()
-    await house.courier.manager.recipient_started(12, "Ben")
+    await house.courier.recipient_started(12, "Ben")
     await house.ben.wait_for(lambda m: m.document is not None, since=0)
     while await house.owes(house.ben):
         await asyncio.sleep(0.01)  # the chat has it before the ledger says so

@@ -37,7 +37,7 @@ async def managed(folder: Path, *sources: Path, clock: MovedClock | None = None)
     settings = load_settings(env, need_telegram=False)
     async with open_courier(settings, deliver=False, clock=clock or MovedClock()) as courier:
         yield courier
-        await courier.manager.stop()
+        await courier.stop()
 
 
 async def backed_up(courier: Courier) -> str:

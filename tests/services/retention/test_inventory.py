@@ -69,11 +69,11 @@ async def test_a_lost_archive_does_not_let_the_last_good_one_go(house: House, sp
         assert kept[first.id] == "the last good backup of x.db"
         assert kept[newest.id] == "the newest backup"
         assert kept.get(second.id, "damaged: counts as no backup") == "damaged: counts as no backup"
-        words = history_texts.details(await courier.manager.details(second.id), house.now, courier.settings.timezone)
+        words = history_texts.details(await courier.details(second.id), house.now, courier.settings.timezone)
         assert ("is gone from" if spoil is delete else "is damaged") in words
         lost = await courier.catalogue.backups.select(on_disk_only=True, gone_too=True)
         assert {b.id for b in lost if b.fault} == {second.id}
-        assert [one.backup_id for one in (await courier.manager.status()).lost] == [second.id]
+        assert [one.backup_id for one in (await courier.status()).lost] == [second.id]
 
 
 async def test_what_is_lost_is_noticed_before_the_very_next_deletion(house: House) -> None:

@@ -42,15 +42,15 @@ async def test_what_is_gone_is_told_by_who_has_it(house: House) -> None:
     first, second = await house.back_up(), await house.back_up()
     async with house.courier() as courier:
         delivery = await received(courier, first, ANN)
-        assert standing_of(await courier.manager.status(), ConcernKind.LOST) is Condition.GOOD
+        assert standing_of(await courier.status(), ConcernKind.LOST) is Condition.GOOD
         house.archive(first).unlink()
-        (lost,) = (status := await courier.manager.status()).lost
+        (lost,) = (status := await courier.status()).lost
         assert standing_of(status, ConcernKind.LOST) is Condition.LOOK
         assert (lost.backup_id, lost.gone, lost.can_be_had, lost.holders) == (first.id, True, True, (ANN,))
         assert lost_words([first.id], [], alone=0, none_left=False) == "backup 1 is gone from the disk"
 
         house.archive(second).write_bytes(house.archive(second).read_bytes()[:-1])
-        status = await courier.manager.status()
+        status = await courier.status()
         assert [(one.backup_id, one.gone, one.can_be_had) for one in status.lost] == [
             (second.id, False, False),
             (first.id, True, True),
@@ -65,9 +65,9 @@ async def test_what_is_gone_is_told_by_who_has_it(house: House) -> None:
             "💬 Still in the chat: backup 1 (today 15:00)",
         )
         await received(courier, second, STORE)
-        assert "☁️ Still at s3://bucket/prefix: backup 2" in status_text(await courier.manager.status(), BERLIN)
+        assert "☁️ Still at s3://bucket/prefix: backup 2" in status_text(await courier.status(), BERLIN)
         await courier.catalogue.deliveries.mark_tidied(delivery, {1})
-        tidied = next(one for one in (await courier.manager.status()).lost if one.backup_id == first.id)
+        tidied = next(one for one in (await courier.status()).lost if one.backup_id == first.id)
         assert not tidied.can_be_had
 
 
@@ -80,7 +80,7 @@ async def test_who_was_only_told_of_it_has_nothing(house: House) -> None:
             Delivery(backup_id=backup.id, recipient=ANN, state=told.state, sent_at=told.sent_at, reason=why)
         )
         house.archive(backup).unlink()
-        status = await courier.manager.status()
+        status = await courier.status()
         assert not status.lost[0].can_be_had
         assert status.latest_proven is None
         assert {one.last for one in status.databases} == {None}
@@ -91,16 +91,16 @@ async def test_what_is_fine_is_missed_no_longer_and_is_no_good_backup_all_the_sa
     backup = await house.back_up()
     async with house.courier() as courier:
         house.archive(backup).unlink()
-        assert standing_of(await courier.manager.status(), ConcernKind.LOST) is Condition.WRONG
+        assert standing_of(await courier.status(), ConcernKind.LOST) is Condition.WRONG
         await courier.housekeeping.let_go([backup.id], actor="Ann (11)")
-        status = await courier.manager.status()
+        status = await courier.status()
         assert (status.lost, status.none_left) == ((), True)
         assert standing_of(status, ConcernKind.STALE) is Condition.WRONG
         assert "🚨 No good backup is left" in status_text(status, BERLIN)
         assert [entry.fact("backup") for entry in await courier.catalogue.service.audits(1)] == [str(backup.id)]
     await house.back_up()
     async with house.courier() as courier:
-        assert not (await courier.manager.status()).none_left
+        assert not (await courier.status()).none_left
 
 
 async def test_one_that_is_put_back_is_missed_no_longer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,18 +110,18 @@ async def test_one_that_is_put_back_is_missed_no_longer(house: House, monkeypatc
     async with house.courier() as courier:
         for backup in backups:
             house.archive(backup).unlink()
-        assert [one.gone for one in (await courier.manager.status()).lost] == [True, True]
+        assert [one.gone for one in (await courier.status()).lost] == [True, True]
         house.archive(backups[0]).write_bytes(whole[0][:-1])  # is still being copied
-        assert [one.gone for one in (await courier.manager.status()).lost] == [True, True]
+        assert [one.gone for one in (await courier.status()).lost] == [True, True]
         house.archive(backups[0]).write_bytes(whole[0])
         house.archive(backups[1]).write_bytes(whole[1][:-1] + b"?")
-        (damaged,) = (await courier.manager.status()).lost
+        (damaged,) = (await courier.status()).lost
         assert (damaged.backup_id, damaged.gone) == (backups[1].id, False)
         monkeypatch.setattr(housekeeping, "READ_AT_A_LOOK", len(whole[1]) - 1)
         house.archive(backups[1]).write_bytes(whole[1])
-        assert [one.backup_id for one in (await courier.manager.status()).lost] == [backups[1].id]
+        assert [one.backup_id for one in (await courier.status()).lost] == [backups[1].id]
         await courier.housekeeping.prune()
-        status = await courier.manager.status()
+        status = await courier.status()
         assert (status.lost, status.latest_proven and status.latest_proven.id) == ((), backups[1].id)
 
 
@@ -152,9 +152,9 @@ async def test_what_is_deleted_here_is_never_missed(house: House) -> None:
     """Retention and admins say so themselves."""
     made = [await house.back_up() for _ in range(4)]
     async with house.courier() as courier:
-        assert (await courier.manager.status()).lost == ()
+        assert (await courier.status()).lost == ()
         await courier.housekeeping.delete(made[2].id, actor="Ann (11)")
-        assert (await courier.manager.status()).lost == ()
+        assert (await courier.status()).lost == ()
 
 
 def test_a_damaged_one_is_not_to_be_accepted() -> None:

@@ -80,7 +80,7 @@ async def shown(courier: Courier) -> tuple[object, ...]:
     """The status, the deliveries and the restore points, and what the pinned message would hold of these now."""
     catalogue = courier.catalogue
     async with asyncio.timeout(15):  # a third of a second, unless what was ever sent is searched for each backup
-        status = await courier.manager.status()
+        status = await courier.status()
     last = await catalogue.deliveries.last_delivered(courier.settings.recipients)
     points = await catalogue.restore_points.select(recent=RECENT)
     held = merge(points, await catalogue.restore_points.last_by_database())
@@ -127,10 +127,10 @@ async def test_runs_that_come_every_minute_are_bounded_by_their_number_and_a_mon
 ) -> None:
     """More than `MOST_RUNS` are kept for a month alone: what the status and the alarms look back on."""
     simulate(courier, 60 * 24 * 40, timedelta(minutes=1), delivered=False)
-    before = await courier.manager.status()
+    before = await courier.status()
     await courier.housekeeping.prune()
     assert count(courier, "backups") == 60 * 24 * 31
-    assert await courier.manager.status() == before
+    assert await courier.status() == before
 
 
 async def test_what_somebody_or_something_needs_stays_whatever_its_age(courier: Courier) -> None:

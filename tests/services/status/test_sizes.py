@@ -21,9 +21,9 @@ async def test_what_lies_in_the_log_counts(tmp_path: Path) -> None:
         program.execute("CREATE TABLE more AS SELECT randomblob(200000) AS bytes")
         program.commit()
         async with open_courier(settings, deliver=False) as courier:
-            (before,) = (await courier.manager.status()).databases
+            (before,) = (await courier.status()).databases
             assert before.bytes == path.stat().st_size < 200_000
             await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-            (after,) = (await courier.manager.status()).databases
+            (after,) = (await courier.status()).databases
     assert after.bytes is not None
     assert after.bytes > 200_000
