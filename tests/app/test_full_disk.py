@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import CourierError
+from bot.errors import CourierError, NoSpaceError
 from bot.models import Actor, BackupState, ServiceState, Trigger
 from tests.world import faults
 from tests.world.clock import until
+from tests.world.databases import make_database, write_env
 from tests.world.full_disk import MB, SmallDisk, small_disk
+from tests.world.processes import started
 from tests.world.service import Town, town_in
 
 
@@ -158,3 +160,16 @@ async def idle(town: Town) -> bool:
 async def caught_up(town: Town) -> bool:
     (newest, *_) = await town.service.courier.catalogue.backups.select()
     return newest.trigger is Trigger.CATCH_UP and newest.state is BackupState.DELIVERED and await idle(town)
+
+
+async def test_a_command_on_a_full_disk_says_that_it_is_full(tmp_path: Path) -> None:
+    """Also where SQLite finds no room for its shared memory, and tells of it as of a disk that fails."""
+    with small_disk(tmp_path / "disk", 64) as disk:
+        env = write_env(tmp_path, [make_database(tmp_path / "shop.db")], BACKUP_DIR=str(disk.folder / "backups"))
+        assert (made := await started(["backup", "--no-deliver", "--env-file", str(env)]).ended()).returncode == 0, made
+        disk.fill(leave=0)
+        for command in (["list"], ["backup", "--no-deliver"]):
+            done = await started([*command, "--env-file", str(env)]).ended()
+            assert done.returncode == NoSpaceError.exit_code
+            assert done.stderr.startswith("error: The catalogue catalogue.db can't be written: the disk is full.\n")
+            assert f"Free space at {disk.folder / 'backups'}." in done.stderr

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bot.errors import CatalogueError, CourierError, NoSpaceError
+from bot.services.files.space import disk_usage, is_full
+
+_SHARED_MEMORY = 32 << 10
+"""Bytes of the `-shm` that opening a catalogue takes: SQLite does not say why it could not have them."""
 
 
 class BrokenCatalogueError(CatalogueError):
@@ -23,10 +27,8 @@ def explain(path: Path, error: sqlite3.Error) -> CourierError:
         return CatalogueError(
             f"The catalogue {path.name} is locked by another program.", hint=f"Close what has {path} open."
         )
-    if code == sqlite3.SQLITE_FULL:
-        return NoSpaceError(
-            f"The catalogue {path.name} can't be written: the disk is full.", hint=f"Free space at {path.parent}."
-        )
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_disk_full(path)):
+        return _no_space(path)
     return CatalogueError(
         f"The catalogue {path.name} can't be used: {error}.",
         hint=f"See that {path} is a file that this user may read and write, in a folder that it may write.",
@@ -41,6 +43,18 @@ def broken(path: Path, why: object) -> BrokenCatalogueError:
     )
 
 
+def _no_space(path: Path) -> NoSpaceError:
+    return NoSpaceError(
+        f"The catalogue {path.name} can't be written: the disk is full.", hint=f"Free space at {path.parent}."
+    )
+
+
+def _is_disk_full(path: Path) -> bool:
+    with suppress(OSError):
+        return disk_usage(path.parent)[0] < _SHARED_MEMORY
+    return False
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Raise what SQLite or the system says of the file as a `CourierError`."""
@@ -49,5 +63,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise explain(path, error) from error
     except OSError as error:
+        if is_full(error):
+            raise _no_space(path) from error
         message = f"The catalogue {path} can't be opened: {error.strerror or error}."
         raise CatalogueError(message, hint="See that this user may write that folder.") from error
