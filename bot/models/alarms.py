@@ -38,7 +38,7 @@ class AlarmEnding(StrEnum):
     MENDED = ""
     ELSEWISE = "elsewise"  # the same database is in other trouble now
     ONE_BY_ONE = "one by one"  # the databases that are left of many have alarms of their own
-    NOT_NAMED = "not named"  # DATABASES names it no more
+    NOT_NAMED = "not named"  # DATABASES names it no more, or nothing is sent there
     NOTHING_LEFT = "nothing left"  # no database is expected any more
     UNWATCHED = "unwatched"  # by a setting
 

@@ -227,7 +227,7 @@ def _unreachable(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
         title=f"{who} can't be reached",
         what=f"{joined}What {who} is to receive is kept, and sent afterwards.",
         mend=f"Forward {who} the invitation that the button makes." if is_to_press_start(alarm) else "",
-        over=f"{who} can be reached again",
+        over=f"{who} {'is sent nothing any more' if alarm.ending == AlarmEnding.NOT_NAMED else 'can be reached again'}",
     )
 
 

@@ -239,16 +239,16 @@ class AlarmChecks:
             why = status.parked_reason
             facts = (("name", status.name or status.recipient.called), ("cause", why.code), *why.facts)
             await self._alarms.raise_(f"{AlarmKind.UNREACHABLE}:{status.recipient.address}", facts)
-        addresses = {recipient.address for recipient in parked}
+        here, away = ({one.address for one in ones} for ones in ((*self._people.everybody, *current), parked))
         for alarm in await self._open(AlarmKind.UNREACHABLE):
-            if alarm.subject not in addresses:
-                await self._alarms.clear(alarm.key)
+            if alarm.subject not in away:
+                ending = AlarmEnding.MENDED if alarm.subject in here else AlarmEnding.NOT_NAMED
+                await self._alarms.clear(alarm.key, ending)
 
     async def disk(self) -> None:
         """Whether the next backup, and the one after it, will find room."""
         work, store = self._store.work, self._store.folder
-        proven = self._proven
-        need = proven.source_bytes + proven.archive_bytes if proven is not None else 0
+        need = self._proven.source_bytes + self._proven.archive_bytes if self._proven is not None else 0
         short: list[Facts] = []
         worst_case = False
         for folder in dict.fromkeys((store, work)):

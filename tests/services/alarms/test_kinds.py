@@ -25,6 +25,7 @@ from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
 from bot.services.retention import inventory
 from tests.services.alarms.scene import HOUR, Scene, loud, texts_of
+from tests.world import faults
 from tests.world.catalogue import limit_pages, run_sql
 from tests.world.databases import change, damage, make_database
 from tests.world.messages import texts
@@ -400,3 +401,15 @@ async def test_what_is_not_to_be_watched_is_not(scene: Scene, settings: dict[str
     scene.settings |= settings
     await scene.restart()
     assert await scene.alarmed() == []
+
+
+async def test_who_was_removed_while_they_could_not_be_reached_is_not_said_to_be_reached(scene: Scene) -> None:
+    """The alarm ends with what is so: nothing is sent there any more."""
+    await scene.back_up()
+    scene.standin.inject(faults.forbidden(), chat_id=scene.ben.id, times=None)
+    await scene.back_up()
+    assert await scene.open_keys() == [f"unreachable:{scene.ben.id}"]
+    scene.settings["ADMIN_IDS"] = str(scene.ann.id)
+    await scene.restart()
+    await scene.courier.alarm_loop.deliver()
+    assert texts_of(scene.ann)[-1].startswith("✅ Ben is sent nothing any more.")
