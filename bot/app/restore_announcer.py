@@ -24,7 +24,7 @@ from bot.services.restore_chat.pending_plans import Requester
 from bot.texts import restoring as restoring_texts
 
 AGAIN_AFTER = 60.0
-"""Seconds between two attempts to tell anybody at all of a restore that was cut off."""
+"""Seconds between two attempts to tell of a restore whom Telegram did not reach."""
 
 
 class RestoreAnnouncer:
@@ -49,17 +49,17 @@ class RestoreAnnouncer:
         self._telling = asyncio.Lock()
 
     async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult) -> None:
-        """Tell everybody but the one who did it; what is pinned follows."""
+        """Tell everybody but the one who did it, each until they have it; what is pinned follows."""
         self._news()
         html = restoring_texts.announce_restore(requester.name, plan, result, self._timezone)
-        await self._tell(html, besides=requester)
+        await self._tell_each(html, besides=requester)
 
     async def failed(
         self, requester: Requester, plan: RestorePlan, error: BaseException, *, also_requester: bool
     ) -> None:
-        """Tell everybody; the one who asked reads it on their screen, if there is still somebody to draw it."""
+        """Tell everybody, each until they have it; who asked reads it on their screen, if that is still drawn."""
         html = restoring_texts.announce_failed_restore(requester.name, plan, error, self._timezone)
-        await self._tell(html, besides=None if also_requester else requester)
+        await self._tell_each(html, besides=None if also_requester else requester)
 
     async def tell_of_others(self) -> None:
         """Tell all admins what came about without this service: restores of the command line, and one that was cut off.
@@ -110,10 +110,17 @@ class RestoreAnnouncer:
                 await self._live.end_message(kept.recipient.chat_id, kept.message_id, LiveKind.RESTORE)
         await CONFIRMED.forget(self._catalogue)
 
-    async def _tell(
-        self, html: str, *, besides: Requester | None = None, buttons: tuple[NoticeButton, ...] = ()
-    ) -> bool:
-        """Tell the admins themselves, also those whose backups go to a group."""
-        known = besides.admin_id if besides is not None else None
-        admins = [admin for admin in self._people.admins if admin.chat_id != known]
-        return bool(await self._notifier.notify(html, loud=True, to=admins, buttons=buttons))
+    async def _tell_each(self, html: str, *, besides: Requester | None) -> None:
+        """Tell the admins but one until each has heard it, or is parked: a network may be gone for long."""
+        told = {besides.admin_id} if besides is not None else set()
+        while True:
+            parked = await self._catalogue.recipients.parked()
+            waiting = [one for one in self._people.admins if one.chat_id not in told and one not in parked]
+            told |= {one.chat_id for one in await self._notifier.notify(html, loud=True, to=waiting)}
+            if told.issuperset(one.chat_id for one in waiting):
+                return
+            await asyncio.sleep(AGAIN_AFTER)
+
+    async def _tell(self, html: str, *, buttons: tuple[NoticeButton, ...] = ()) -> bool:
+        """Tell the admins themselves, also those whose backups go to a group; return whether one has heard it."""
+        return bool(await self._notifier.notify(html, loud=True, to=self._people.admins, buttons=buttons))

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bot.app import restore_announcer
 from bot.models import Trigger
+from bot.services.restore_chat.confirmed import CONFIRMED
+from tests.world import faults
 from tests.world.catalogue import run_sql
+from tests.world.clock import until
 from tests.world.databases import rows_in
 from tests.world.service import RED, YES, Town, add_rows, choosing, confirmed, history_of, planned, pressed
 
@@ -45,6 +51,27 @@ async def test_from_a_backups_screen_to_the_restored_database_and_back(town: Tow
     ]
     again = await town.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     assert {database.name for database in again.backup.databases} == {"users.db", "notes.db"}
+
+
+async def test_an_admin_whom_telegram_does_not_reach_is_told_of_a_restore_once_it_does(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes, and once; what is to be told is kept until then."""
+    monkeypatch.setattr(restore_announcer, "AGAIN_AFTER", 0.05)
+    plan = await planned(town.ann, await town.back_up())
+    down = town.api.inject(faults.server_error(), "sendMessage", chat_id=town.ben.id, times=None)
+    await confirmed(town.ann, plan)
+    await down.struck(3 * town.settings.retry_attempts)
+    catalogue = town.service.courier.catalogue
+    assert await CONFIRMED.get(catalogue) is not None
+    down.cancel()
+    await town.ben.wait_for(lambda m: "restored databases" in m.text, since=0)
+
+    async def told() -> bool:
+        return await CONFIRMED.get(catalogue) is None
+
+    await until(told)
+    assert len([m for m in town.ben.messages if "restored databases" in m.text]) == 1
 
 
 async def test_an_archive_that_left_the_disk_comes_back_from_telegram(town: Town) -> None:

@@ -40,6 +40,13 @@ async def note_confirmed(catalogue: Catalogue, pending: ConfirmablePlan, at: dat
     await CONFIRMED.keep(catalogue, confirmed)
 
 
+async def forget_confirmed(catalogue: Catalogue, at: datetime) -> None:
+    """Note that the outcome of the restore that was confirmed then was reported; a later one is still to be."""
+    confirmed = await CONFIRMED.get(catalogue)
+    if confirmed is not None and confirmed.at == at:
+        await CONFIRMED.forget(catalogue)
+
+
 async def settle_confirmed(context: RestoreContext) -> None:
     """At the start of a service: let the admins be told how a restore ended that its process did not live to tell.
 

@@ -17,7 +17,7 @@ from bot.models import Action, RestorePlan, RestoreProgress, RestoreResult, Rest
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery, race, settled
 from bot.services.restore.context import RestoreContext
-from bot.services.restore_chat.confirmed import CONFIRMED, note_confirmed
+from bot.services.restore_chat.confirmed import forget_confirmed, note_confirmed
 from bot.services.restore_chat.drift import Difference, changed_since, written_alone
 from bot.services.restore_chat.pending_plans import ConfirmablePlan, Requester
 from bot.words.restores import source_words
@@ -102,7 +102,7 @@ class Running:
         else:
             for change in plan.changes:
                 self._context.active.pop(change.target, None)
-            self._say(self._listener.restored(requester, plan, result))
+            self._say(run, self._listener.restored(requester, plan, result))
             await after()
             return result
         finally:
@@ -131,16 +131,16 @@ class Running:
             await self._catalogue.service.audit(requester.name, action, *facts)
         if refused:  # where nothing was touched, nobody else needs to know
             with suppress(CourierError):
-                await CONFIRMED.forget(self._catalogue)
+                await forget_confirmed(self._catalogue, run.started_at)
         else:
-            self._say(self._listener.failed(requester, plan, error, also_requester=self._stopping.is_set()))
+            self._say(run, self._listener.failed(requester, plan, error, also_requester=self._stopping.is_set()))
 
-    def _say(self, words: Coroutine[Any, Any, None]) -> None:
+    def _say(self, run: _RestoreRun, words: Coroutine[Any, Any, None]) -> None:
         """Tell the others in the background: neither the restore nor its result waits for Telegram."""
 
         async def say() -> None:
             await words
-            await CONFIRMED.forget(self._catalogue)
+            await forget_confirmed(self._catalogue, run.started_at)
 
         self._words.start(say(), failure="the other admins could not be told of a restore")
 
