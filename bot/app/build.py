@@ -112,9 +112,7 @@ def build_service(
     heartbeat = HeartbeatWriter(catalogue, planned.scheduler.next_run, started_at=started_at)
     poller = Poller(
         bot,
-        build_dispatcher(courier, clock=clock, pace=Pace(archive_waits=courier.ledger.archive_waits))
-        if settings.receive
-        else None,
+        build_dispatcher(courier, pace=Pace(archive_waits=courier.ledger.archive_waits)) if settings.receive else None,
         catalogue,
         state=polling,
         conflict=events.poll_conflict,

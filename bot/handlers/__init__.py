@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from aiogram import BaseMiddleware, Bot, Dispatcher, Router
 from aiogram.types import CallbackQuery, Message, TelegramObject
 
-from bot.clock import Clock, utc_now
 from bot.handlers.alarms import build_alarm_router
 from bot.handlers.archives import build_archive_router
 from bot.handlers.backup import LiveRuns, build_backup_router
@@ -49,18 +48,13 @@ __all__ = ["Pace", "StrangerLog", "build_dispatcher", "build_root_router", "regi
 
 
 def build_dispatcher(
-    courier: Courier,
-    *,
-    clock: Clock = utc_now,
-    pace: Pace | None = None,
-    patience: float = 0.5,
-    stranger_log: StrangerLog | None = None,
+    courier: Courier, *, pace: Pace | None = None, patience: float = 0.5, stranger_log: StrangerLog | None = None
 ) -> Dispatcher:
     """Make the dispatcher; its handlers get the parts that they use by name.
 
     `pace` bounds how often a live view is redrawn; after `patience` seconds a slow screen says that it is checking.
     """
-    timezone = courier.settings.timezone
+    timezone, clock = courier.timezone, courier.clock
     view = LiveView(pace or Pace(), courier.live)
     proposals = Tickets[str](clock, most=100, valid=PROPOSAL_VALID_FOR)
     dispatcher = Dispatcher(
@@ -84,13 +78,13 @@ def build_dispatcher(
         clock=clock,
         owners=MessageOwners(clock),
         view=view,
-        live_runs=LiveRuns(courier, courier.runs, courier.under_way, timezone, clock, view),
+        live_runs=LiveRuns(courier, view),
         live_restores=LiveRestores(courier.restores, timezone, clock, view),
         live_inbox=LiveInbox(timezone, clock, view),
         albums=Albums(),
         questions=Tickets[Question](clock, most=200, valid=VALID_FOR),
-        backup_screens=BackupScreens(courier, timezone, clock),
-        schedule_screens=ScheduleScreens(courier, courier.timetable, timezone, proposals),
+        backup_screens=BackupScreens(courier),
+        schedule_screens=ScheduleScreens(courier, courier.timetable, proposals),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher

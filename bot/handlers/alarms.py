@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from aiogram import BaseMiddleware, F, Router
 from aiogram.types import CallbackQuery, TelegramObject
@@ -114,8 +113,8 @@ async def back_up_from_alarm(
     await live_runs.start_or_join(press.slot.anew(), press.actor, press.answer)
 
 
-async def show_databases(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-    await press.below().draw(databases_screen(await manager.status(), 0, timezone))
+async def show_databases(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+    await press.below().draw(databases_screen(await manager.status(), 0, manager.timezone))
 
 
 async def open_backup_of_alarm(

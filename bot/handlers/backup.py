@@ -8,14 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message, User
 from loguru import logger
 
-from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Run
@@ -29,8 +27,6 @@ from bot.texts import runs as run_texts
 from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
-    from bot.services.backup.runs import Runs
-    from bot.services.files.under_way import RunsUnderWay
     from bot.services.manager import Manager
 
 LOCKED_AFTER = timedelta(seconds=30)
@@ -44,10 +40,6 @@ class LiveRuns:
     """Draws runs in messages; a run belongs to the service and ends whatever becomes of the message."""
 
     manager: Manager
-    runs: Runs
-    under_way: RunsUnderWay
-    timezone: ZoneInfo
-    clock: Clock
     view: LiveView
 
     async def start_or_join(self, slot: MessageSlot, actor: str, say: _Say) -> None:
@@ -55,25 +47,25 @@ class LiveRuns:
 
         `say` gets one plain sentence at once. Raises only what nobody foresaw.
         """
-        run = self.runs.running
+        run = self.manager.runs.running
         if run is not None:
             await self._join(slot, run, say)
             return
         work = self.view.tasks.start(
-            self.runs.back_up(trigger=Trigger.BUTTON, requested_by=actor, asked_in=slot.chat_id)
+            self.manager.runs.back_up(trigger=Trigger.BUTTON, requested_by=actor, asked_in=slot.chat_id)
         )
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
         begun = not work.done()
-        began = _when_begun(self.runs.running) if self.runs.running is not None else ""
+        began = _when_begun(self.manager.runs.running) if self.manager.runs.running is not None else ""
         async with self.view.showing(slot, LiveKind.BACKUP, began) as shown:
             if begun:
                 await _say(say, answers.STARTED)
-                await self.view.follow(shown, lambda: self._progress(self.runs.running), work)
+                await self.view.follow(shown, lambda: self._progress(self.manager.runs.running), work)
             try:
                 # A shutdown may cancel this handler; the run is ended by the service, in its own time.
                 result = await asyncio.shield(work)
             except BusyError as error:
-                run = await self.under_way.anywhere()
+                run = await self.manager.under_way.anywhere()
                 if run is not None and not run.is_restore:
                     await self._join(slot, run, say)
                     return
@@ -90,7 +82,7 @@ class LiveRuns:
 
     async def _join(self, slot: MessageSlot, run: RunInProgress, say: _Say) -> None:
         """Say whose run is under way, follow it, and show what it came to."""
-        await _say(say, run_texts.already_running(run, self.clock()))
+        await _say(say, run_texts.already_running(run, self.manager.clock()))
         newest = run
 
         async def over() -> None:
@@ -100,7 +92,7 @@ class LiveRuns:
             while now is not None and now.started_at == run.started_at:
                 newest = now
                 await self.view.pace.sleep(self.view.pace.seconds(slot.chat_id))
-                now = self.runs.running if run.here else await self.under_way.anywhere()
+                now = self.manager.runs.running if run.here else await self.manager.under_way.anywhere()
 
         async with self.view.showing(slot, LiveKind.BACKUP, _when_begun(run)) as shown:
             async with beside(over()) as work:
@@ -119,7 +111,9 @@ class LiveRuns:
         return await self._outcome(result, names_of(status.recipients))
 
     def _progress(self, run: RunInProgress | None) -> Screen:
-        text = run_texts.progress(run, self.clock(), self.timezone) if run is not None else answers.STARTED
+        text = (
+            run_texts.progress(run, self.manager.clock(), self.manager.timezone) if run is not None else answers.STARTED
+        )
         return Screen(text, keyboards.to_menu())
 
     async def _outcome(self, result: RunResult, names: Mapping[Recipient, str] | None = None) -> Screen:
@@ -127,7 +121,7 @@ class LiveRuns:
             names = {}
             with suppress(CourierError):  # the result matters more than the names in it
                 names = names_of((await self.manager.status()).recipients)
-        text = run_texts.result(result.backup, result.deliveries, self.clock(), self.timezone, names)
+        text = run_texts.result(result.backup, result.deliveries, self.manager.clock(), self.manager.timezone, names)
         return Screen(text, keyboards.run_result(result.backup))
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import CallbackQuery, Message, User
 
-from bot.clock import Clock
 from bot.errors import CourierError
 from bot.handlers.commands import offer_commands
 from bot.handlers.concern_buttons import concern_row
@@ -58,17 +56,10 @@ def build_dashboard_router() -> Router:
 
 
 async def press_start(
-    _: Message,
-    command: CommandObject,
-    person: User,
-    slot: MessageSlot,
-    *,
-    manager: Manager,
-    timers: Timers,
-    timezone: ZoneInfo,
+    _: Message, command: CommandObject, person: User, slot: MessageSlot, *, manager: Manager, timers: Timers
 ) -> None:
     """Welcome an admin, and let what is owed to them come; from a group's pointer, open the menu."""
-    status = await _known_status(manager)
+    status, timezone = await _known_status(manager), manager.timezone
     words = (
         admin_menu(status, timezone)
         if command.args
@@ -79,16 +70,16 @@ async def press_start(
     await offer_commands(slot.bot, slot.chat_id)  # an admin who had never come in could not be given them before
 
 
-async def ask_for_admin_menu(_: Message, slot: MessageSlot, manager: Manager, timezone: ZoneInfo) -> None:
-    await slot.draw(Screen(admin_menu(await _known_status(manager), timezone), keyboards.admin_menu()))
+async def ask_for_admin_menu(_: Message, slot: MessageSlot, manager: Manager) -> None:
+    await slot.draw(Screen(admin_menu(await _known_status(manager), manager.timezone), keyboards.admin_menu()))
 
 
-async def ask_for_status(_: Message, slot: MessageSlot, manager: Manager, timezone: ZoneInfo) -> None:
-    await slot.draw(await status_screen(manager, timezone))
+async def ask_for_status(_: Message, slot: MessageSlot, manager: Manager) -> None:
+    await slot.draw(await status_screen(manager))
 
 
-async def open_admin_menu(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-    await press.draw(Screen(admin_menu(await _known_status(manager), timezone), keyboards.admin_menu()))
+async def open_admin_menu(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+    await press.draw(Screen(admin_menu(await _known_status(manager), manager.timezone), keyboards.admin_menu()))
 
 
 async def _known_status(manager: Manager) -> Status | None:
@@ -99,16 +90,16 @@ async def _known_status(manager: Manager) -> Status | None:
         return None
 
 
-async def open_backup_menu(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-    await press.draw(await menu_screen(manager, timezone))
+async def open_backup_menu(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+    await press.draw(await menu_screen(manager))
 
 
-async def open_status(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-    await press.draw(await status_screen(manager, timezone))
+async def open_status(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+    await press.draw(await status_screen(manager))
 
 
-async def open_settings(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-    await press.draw(Screen(schedule_texts.settings(await manager.status(), timezone), keyboards.settings()))
+async def open_settings(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+    await press.draw(Screen(schedule_texts.settings(await manager.status(), manager.timezone), keyboards.settings()))
 
 
 async def invite_again(_: CallbackQuery, press: ButtonPress) -> None:
@@ -122,75 +113,60 @@ async def ask_how_long_to_pause(_: CallbackQuery, press: ButtonPress) -> None:
 
 
 async def pause_schedule(
-    _: CallbackQuery,
-    callback_data: Pause | PauseTill,
-    press: ButtonPress,
-    *,
-    manager: Manager,
-    timetable: Timetable,
-    timezone: ZoneInfo,
-    clock: Clock,
+    _: CallbackQuery, callback_data: Pause | PauseTill, press: ButtonPress, manager: Manager, timetable: Timetable
 ) -> None:
-    now = clock()
+    now = manager.clock()
     if isinstance(callback_data, PauseTill):
         until: datetime | None = next_at(callback_data.hour, now, timetable.timezone)
     else:
         until = now + timedelta(hours=callback_data.hours) if callback_data.hours else None
     await timetable.pause(actor=press.actor, until=until, admin_id=press.admin_id)
-    await press.draw(await menu_screen(manager, timezone), answers.PAUSED)
+    await press.draw(await menu_screen(manager), answers.PAUSED)
 
 
-async def resume_schedule(
-    _: CallbackQuery, press: ButtonPress, manager: Manager, timetable: Timetable, timezone: ZoneInfo
-) -> None:
+async def resume_schedule(_: CallbackQuery, press: ButtonPress, manager: Manager, timetable: Timetable) -> None:
     await timetable.resume(actor=press.actor, admin_id=press.admin_id)
-    await press.draw(await menu_screen(manager, timezone), answers.RESUMED)
+    await press.draw(await menu_screen(manager), answers.RESUMED)
 
 
-async def menu_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
+async def menu_screen(manager: Manager) -> Screen:
     """Draw the backup menu with the state over it."""
     status = await manager.status()
     mend = concern_row(concerns_of(status), status, ScreenName.MENU)
-    text = status_texts.backup_menu(status, timezone)
+    text = status_texts.backup_menu(status, manager.timezone)
     return Screen(text, keyboards.backup_menu(mend, paused=status.paused is not None))
 
 
-async def status_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
+async def status_screen(manager: Manager) -> Screen:
     """Draw Backup Status."""
     status = await manager.status()
     mend = concern_row(concerns_of(status), status, ScreenName.STATUS)
     pictures = picture_buttons() if status.latest_proven is not None else []
-    return Screen(status_texts.status(status, timezone), keyboards.status(mend, pictures, forget_row(status)))
+    return Screen(status_texts.status(status, manager.timezone), keyboards.status(mend, pictures, forget_row(status)))
 
 
 async def forget_databases(
-    _: CallbackQuery,
-    callback_data: Forget,
-    press: ButtonPress,
-    *,
-    manager: Manager,
-    catalogue: Catalogue,
-    timezone: ZoneInfo,
+    _: CallbackQuery, callback_data: Forget, press: ButtonPress, manager: Manager, catalogue: Catalogue
 ) -> None:
     """Expect what DATABASES names no more no longer, until it is found again; its backups stay."""
     names = retired_names(await manager.status())
     if key_of(names) != callback_data.key:
-        await press.draw(await status_screen(manager, timezone), answers.ANOTHER_BY_NOW)
+        await press.draw(await status_screen(manager), answers.ANOTHER_BY_NOW)
         return
     await catalogue.databases.let_go(names)
     await catalogue.service.audit(press.actor, Action.FORGOT, *(("database", name) for name in names))
-    await press.draw(await status_screen(manager, timezone), answers.FORGOTTEN)
+    await press.draw(await status_screen(manager), answers.FORGOTTEN)
 
 
 async def let_archives_go(
-    _: CallbackQuery, callback_data: LetGo, press: ButtonPress, *, manager: Manager, alarms: Alarms, timezone: ZoneInfo
+    _: CallbackQuery, callback_data: LetGo, press: ButtonPress, manager: Manager, alarms: Alarms
 ) -> None:
     """Miss the archives that are gone from the disk no longer, if they are those that the button was about."""
     ids = gone_ids(await manager.status())
     if key_of(ids) != callback_data.key:
-        await press.draw(await status_screen(manager, timezone), answers.ANOTHER_BY_NOW)
+        await press.draw(await status_screen(manager), answers.ANOTHER_BY_NOW)
         return
     await manager.housekeeping.let_go(map(int, ids), actor=press.actor)
     if not (await manager.status()).lost:
         await alarms.clear(AlarmKind.LOST, accepted_by=press.actor)
-    await press.draw(await status_screen(manager, timezone), answers.NOT_MISSED)
+    await press.draw(await status_screen(manager), answers.NOT_MISSED)

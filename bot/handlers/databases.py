@@ -65,21 +65,13 @@ def build_databases_router() -> Router:
     return router
 
 
-async def open_databases(
-    _: CallbackQuery, callback_data: Databases, press: ButtonPress, manager: Manager, timezone: ZoneInfo
-) -> None:
-    screen = databases_screen(await manager.status(), callback_data.page, timezone)
+async def open_databases(_: CallbackQuery, callback_data: Databases, press: ButtonPress, manager: Manager) -> None:
+    screen = databases_screen(await manager.status(), callback_data.page, manager.timezone)
     await press.draw(screen)
 
 
 async def open_database(
-    _: CallbackQuery,
-    callback_data: OfDatabase,
-    press: ButtonPress,
-    *,
-    manager: Manager,
-    catalogue: Catalogue,
-    timezone: ZoneInfo,
+    _: CallbackQuery, callback_data: OfDatabase, press: ButtonPress, manager: Manager, catalogue: Catalogue
 ) -> None:
     status = await manager.status()
     database = _require(status, callback_data.key)
@@ -89,8 +81,8 @@ async def open_database(
     shrunken = alarm is not None and alarm.kind == AlarmKind.SHRUNKEN
     wanted = [alarm.number("backup")] if alarm is not None and shrunken else [backup.id for backup in backups]
     newest = await _newest_restorable(wanted, manager)
-    buttons = _database_buttons(database, status, newest, callback_data.page, timezone)
-    await press.draw(Screen(texts.database(database, status, backups, timezone), buttons))
+    buttons = _database_buttons(database, status, newest, callback_data.page, manager.timezone)
+    await press.draw(Screen(texts.database(database, status, backups, manager.timezone), buttons))
 
 
 async def _newest_restorable(wanted: Sequence[int], manager: Manager) -> Backup | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.enums import ContentType
@@ -53,8 +52,8 @@ def build_fallback_router() -> Router:
         await say_earlier_list(press)
 
     @router.callback_query()
-    async def press_stale_button(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
+    async def press_stale_button(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
         await press.answer(answers.STALE)
-        await press.draw(await menu_screen(manager, timezone))
+        await press.draw(await menu_screen(manager))
 
     return router

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.filters.callback_data import CallbackData
@@ -42,8 +41,8 @@ def build_card_router() -> Router:
     return router
 
 
-async def open_status_below(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-    await press.below().draw(await status_screen(manager, timezone))
+async def open_status_below(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+    await press.below().draw(await status_screen(manager))
 
 
 async def propose_rarer(_: CallbackQuery, press: ButtonPress, schedule_screens: ScheduleScreens) -> None:

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
-from bot.clock import Clock
 from bot.errors import CourierError
 from bot.handlers.concern_buttons import concern_row
 from bot.handlers.drawing import keyboards
@@ -41,9 +40,7 @@ def build_health_router(patience: float = 0.5) -> Router:
     router = Router(name="health")
 
     @router.callback_query(Go.filter(F.place == ScreenName.HEALTH))
-    async def open_health(
-        _: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo, view: LiveView
-    ) -> None:
+    async def open_health(_: CallbackQuery, press: ButtonPress, manager: Manager, view: LiveView) -> None:
         async with view.showing(press.slot, LiveKind.HEALTH) as shown, beside(manager.health()) as work:
             done, _pending = await asyncio.wait({work}, timeout=patience)
             if not done:
@@ -59,22 +56,20 @@ def build_health_router(patience: float = 0.5) -> Router:
             if seen.load is not None and seen.load.is_much:
                 mend.append(button(RARER, Preset(every=Every.SIX_HOURS)))
             buttons = keyboards.health(mend, drill=seen.status.latest_proven is not None)
-            await press.draw(Screen(health_texts.health(seen, timezone), buttons))
+            await press.draw(Screen(health_texts.health(seen, manager.timezone), buttons))
 
     router.callback_query.register(examine_everything, Go.filter(F.place == ScreenName.FULL_CHECK))
     router.callback_query.register(rehearse_newest, DrillNow.filter())
     return router
 
 
-async def examine_everything(
-    _: CallbackQuery, press: ButtonPress, manager: Manager, clock: Clock, timezone: ZoneInfo, view: LiveView
-) -> None:
+async def examine_everything(_: CallbackQuery, press: ButtonPress, manager: Manager, view: LiveView) -> None:
     """Look at everything that a helper would ask for, and draw it, the bad news first."""
     await press.draw(Screen(examination_texts.examining(), keyboards.to_health()))
     async with view.showing(press.slot, LiveKind.EXAMINATION):
         try:
             async with asyncio.timeout(GIVEN_UP_AFTER):
-                found = examination_texts.with_alarms(await manager.examine(), clock(), timezone)
+                found = examination_texts.with_alarms(await manager.examine(), manager.clock(), manager.timezone)
         except TimeoutError:
             await press.draw(Screen(too_slow(), keyboards.to_health()))
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
@@ -51,25 +50,23 @@ class BackupScreens:
     """Draws the pages of the history, and one backup."""
 
     manager: Manager
-    timezone: ZoneInfo
-    clock: Clock
 
     async def page(self, number: int) -> Screen:
         """Draw a page of the history; a page past the end is the last one."""
-        seen, now = await self.manager.history(number), self.clock()
+        seen, now = await self.manager.history(number), self.manager.clock()
         labels = [
-            history_texts.history_label(backup, now, self.timezone, by_rule=backup.id in seen.by_rule)
+            history_texts.history_label(backup, now, self.manager.timezone, by_rule=backup.id in seen.by_rule)
             for backup in seen.backups
         ]
-        return Screen(history_texts.history(seen, self.timezone), buttons.history(seen, labels))
+        return Screen(history_texts.history(seen, self.manager.timezone), buttons.history(seen, labels))
 
     async def one(self, backup_id: int, page: int) -> Screen:
         """Draw one backup; Back leads to `page`. Raises `NotFoundError`."""
-        seen = await self.manager.details(backup_id)
-        status = await self.manager.status()
+        manager = self.manager
+        seen, status = await manager.details(backup_id), await manager.status()
         skipped = {record.name for record in seen.backup.skipped}
         lacking = [one for one in status.databases if one.trouble and one.name in skipped]
-        text = history_texts.details(seen, self.clock(), self.timezone, names_of(status.recipients), lacking)
+        text = history_texts.details(seen, manager.clock(), manager.timezone, names_of(status.recipients), lacking)
         return Screen(text, buttons.backup(seen, page, [one.name for one in lacking]))
 
 
@@ -132,9 +129,9 @@ async def ask_to_delete(
         await press.answer(answers.PINNED_IS_KEPT if seen.backup.on_disk else answers.GONE_ALREADY, alert=True)
         await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
         return
-    now = backup_screens.clock()
+    now = backup_screens.manager.clock()
     keyboard = buttons.confirm_delete(callback_data, callback_data.page, int(now.timestamp()))
-    await press.draw(Screen(history_texts.confirm_delete(seen, now, backup_screens.timezone), keyboard))
+    await press.draw(Screen(history_texts.confirm_delete(seen, now, backup_screens.manager.timezone), keyboard))
 
 
 async def confirm_deletion(
@@ -146,7 +143,7 @@ async def confirm_deletion(
     housekeeping: Housekeeping,
 ) -> None:
     """Delete what was asked about a moment ago; a refusal is shown with its reason, over the backup that stays."""
-    if not 0 <= backup_screens.clock().timestamp() - callback_data.asked_at + 1 <= QUESTION_VALID:
+    if not 0 <= backup_screens.manager.clock().timestamp() - callback_data.asked_at + 1 <= QUESTION_VALID:
         await press.answer(answers.QUESTION_EXPIRED, alert=True)
         await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
         return

@@ -45,7 +45,7 @@ async def left_notice(kept: KeptMessage, inventory: Inventory) -> Notice | None:
 
 async def _of_backup(began: str, inventory: Inventory) -> Notice | None:
     """Return what the run came to; None while it goes on in another process, or is just being sent."""
-    timezone, now, again = inventory.settings.timezone, inventory.clock(), (words.BACK_UP, Run())
+    timezone, now, again = inventory.timezone, inventory.clock(), (words.BACK_UP, Run())
     bounds = [datetime.fromisoformat(bound) for bound in began.split("/") if bound]
     run = await inventory.catalogue.events.begun(*bounds) if bounds else None
     if run is None:

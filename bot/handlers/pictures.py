@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import Router
 from aiogram.exceptions import TelegramBadRequest
@@ -19,7 +18,6 @@ from bot.charts.png import png
 from bot.charts.reach import reach
 from bot.charts.report import read_report, report
 from bot.charts.year import WEEKS, year
-from bot.clock import Clock
 from bot.handlers.drawing.screen import ButtonPress
 from bot.handlers.picture_buttons import PictureButton, PictureKind, PutAway, ReportButton, database_key, under_picture
 from bot.services.telegram.refusals import GONE_MESSAGES
@@ -45,16 +43,9 @@ def build_picture_router() -> Router:
     return router
 
 
-async def show_picture(
-    _: CallbackQuery,
-    callback_data: PictureButton,
-    press: ButtonPress,
-    manager: Manager,
-    timezone: ZoneInfo,
-    clock: Clock,
-) -> None:
+async def show_picture(_: CallbackQuery, callback_data: PictureButton, press: ButtonPress, manager: Manager) -> None:
     """Draw the picture in a message of its own; a press beneath one draws it in its place."""
-    drawn = await _draw(callback_data, manager, timezone, clock)
+    drawn = await _draw(callback_data, manager)
     if isinstance(drawn, str):
         await press.answer(drawn)
         return
@@ -76,22 +67,22 @@ async def show_picture(
     await bot.send_photo(press.chat_id, picture, caption=drawn.caption, reply_markup=buttons, disable_notification=True)
 
 
-async def _draw(asked: PictureButton, manager: Manager, timezone: ZoneInfo, clock: Clock) -> _Drawn | str:
+async def _draw(asked: PictureButton, manager: Manager) -> _Drawn | str:
     """Return a picture with its words, or why there is none."""
-    now, charts = clock(), manager.catalogue.charts
+    now, charts = manager.clock(), manager.catalogue.charts
     if asked.kind is PictureKind.YEAR:
         days = await manager.backup_days(now - timedelta(weeks=WEEKS + 1))
-        return _Drawn(year(days, now.astimezone(timezone).date()), texts.one_year())
+        return _Drawn(year(days, now.astimezone(manager.timezone).date()), texts.one_year())
     if asked.kind is PictureKind.REACH:
         places = await charts.reaches()
-        return _Drawn(reach(places, now, timezone), texts.how_far_back(places, now, timezone))
+        return _Drawn(reach(places, now, manager.timezone), texts.how_far_back(places, now, manager.timezone))
     trends = await charts.trends(now - asked.span.length, now)
     if not asked.key:
-        svg = overview(trends, timezone) if trends.databases else ""
+        svg = overview(trends, manager.timezone) if trends.databases else ""
         return _Drawn(svg, texts.grown("", asked.span)) if svg else texts.NOTHING_YET
     for trend in trends.databases:
         if database_key(trend.name) == asked.key:
-            return _Drawn(growth(trends, trend, timezone), texts.grown(trend.name, asked.span))
+            return _Drawn(growth(trends, trend, manager.timezone), texts.grown(trend.name, asked.span))
     return texts.GONE
 
 
@@ -100,7 +91,7 @@ async def send_report(_: CallbackQuery, press: ButtonPress, manager: Manager, ca
     press.give_back()
     await press.answer()
     seen = await read_report(catalogue, manager.settings, await manager.status(), manager.backup_days)
-    page = await asyncio.to_thread(report, seen, manager.settings.timezone)
+    page = await asyncio.to_thread(report, seen, manager.timezone)
     file = BufferedInputFile(page.encode(), f"backup_report_{seen.status.now:%Y%m%d}.html")
     await press.slot.bot.send_document(press.chat_id, file, caption=texts.REPORT, disable_notification=True)
 

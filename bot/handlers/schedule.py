@@ -47,7 +47,6 @@ class ScheduleScreens:
 
     manager: Manager
     timetable: Timetable
-    timezone: ZoneInfo
     proposals: Tickets[str]
     """Expressions that were shown and wait for a yes, each for the admin who asked."""
 
@@ -55,13 +54,13 @@ class ScheduleScreens:
         """Draw what holds now, and the ways to change it."""
         status = await self.manager.status()
         overridden = (await self.timetable.plan()).chosen
-        text = words.schedule(status, await self.timetable.effect_of(status.schedule), self.timezone)
+        text = words.schedule(status, await self.timetable.effect_of(status.schedule), self.manager.timezone)
         return Screen(text, buttons.schedule(status.schedule, overridden=overridden))
 
     async def proposal(self, expression: str, admin_id: int) -> Screen:
         """Draw what an expression would mean, with the button that makes it so. Raises `ScheduleRefusedError`."""
         preview = await self.timetable.preview(expression)
-        text = words.proposal(preview, self.timetable.now(), self.timezone)
+        text = words.proposal(preview, self.timetable.now(), self.manager.timezone)
         return Screen(text, buttons.confirm(self.proposals.issue(preview.expression, owner=admin_id)))
 
 
@@ -82,7 +81,7 @@ async def pick_time(
     _: CallbackQuery, callback_data: Pick, press: ButtonPress, schedule_screens: ScheduleScreens
 ) -> None:
     """Ask for the day, the hour, then the minute, and show what it would mean."""
-    picked, timezone = callback_data, schedule_screens.timezone
+    picked, timezone = callback_data, schedule_screens.manager.timezone
     if picked.pace is not Recurrence.DAILY and not picked.day:
         question = words.ask_weekday() if picked.pace is Recurrence.WEEKLY else words.ask_day()
         await press.draw(Screen(question, buttons.days(picked.pace)))
@@ -147,5 +146,5 @@ async def reset_schedule(
         await press.draw(await schedule_screens.current(), words.RESET)
         return
     preview = await timetable.effect_of(timetable.setting)
-    text = words.proposal(preview, timetable.now(), schedule_screens.timezone)
+    text = words.proposal(preview, timetable.now(), schedule_screens.manager.timezone)
     await press.draw(Screen(text, buttons.confirm_reset()))

@@ -29,15 +29,12 @@ async def office(tmp_path: Path, log_lines: list[str]) -> AsyncIterator[Office]:
         people = [api.add_user(11, "Ann"), api.add_user(22, "Bob"), api.add_user(66, "Eve")]
         bot = Bot(token, session=LoopbackSession(api=TelegramAPIServer.from_base(api.url)))
         manager = FakeManager([11, 22, 77], tmp_path / "backup_system.log")
+        manager.clock = lambda: datetime.fromtimestamp(api.clock.now(), tz=manager.timezone)
         time = StandingClock()
         dispatcher = build_dispatcher(
-            cast("Courier", manager),
-            clock=lambda: datetime.fromtimestamp(api.clock.now(), tz=manager.timezone),
-            pace=Pace(every=1.0, sleep=time.sleep),
-            patience=0,
-            stranger_log=StrangerLog(),
+            cast("Courier", manager), pace=Pace(every=1.0, sleep=time.sleep), patience=0, stranger_log=StrangerLog()
         )
-        manager.now = datetime.fromtimestamp(api.clock.now(), tz=manager.timezone)
+        manager.now = manager.clock()
         polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False, close_bot_session=False))
         there = Office(api, bot, dispatcher, manager, time, *people, pressed=[])
         yield there

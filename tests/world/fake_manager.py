@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,6 +52,7 @@ class FakeManager:
         self.timezone = samples.BERLIN
         self.admin_ids = tuple(admins)
         self.now = samples.NOW
+        self.clock: Callable[[], datetime] = lambda: self.now
         self.backups: dict[int, Backup] = {1: samples.backup(1)}
         self.deliveries: dict[int, tuple[Delivery, ...]] = {1: (samples.delivery(11), samples.MUST_START)}
         self.happened: list[Event] = []  # newest first

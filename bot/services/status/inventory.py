@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from bot.clock import Clock
 from bot.config.settings import Settings
@@ -47,6 +48,11 @@ class Inventory:
     files: Files | None
     discover: Callable[[], Awaitable[Discovery]]
     clock: Clock
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """That of the times which people read."""
+        return self.settings.timezone
 
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""
