@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.models import Alarm, AlarmNotice
+from bot.services.catalogue.newest import is_ahead
 
 EDITABLE_FOR = timedelta(hours=48)
 """A message older than this lies far up in the chat, where a change would be seen by nobody."""
@@ -75,6 +76,8 @@ def step_due(alarm: Alarm, notice: AlarmNotice, *, now: datetime, reminder: time
     if notice.message_id is None:
         return AlarmStep.BEGIN
     since = notice.reminded_at or notice.sent_at
-    if reminder and since is not None and now >= max(since + reminder, notice.quiet_until or since):
+    # One that was told in the future was told under a clock that was wrong: it would be silent until then.
+    due = since is not None and (now >= since + reminder or is_ahead(since, now))
+    if reminder and due and now >= (notice.quiet_until or now):
         return AlarmStep.REMIND
     return AlarmStep.CHANGE if notice.shown != fingerprint(alarm, notice.quiet_until) else AlarmStep.NOTHING

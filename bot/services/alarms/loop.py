@@ -38,7 +38,8 @@ class AlarmLoop:
         self._reminder, self._clock = reminder, clock
         self._nudged = asyncio.Event()
         self._tasks = Nursery()
-        self._not_before: dict[str, tuple[datetime, float]] = {}  # by address; and the seconds of the next pause
+        # By address: since when they wait and for how many seconds; and how long the next time.
+        self._waiting: dict[str, tuple[datetime, float, float]] = {}
 
     def nudge(self) -> None:
         """Check now."""
@@ -46,9 +47,9 @@ class AlarmLoop:
 
     def returned(self, chat_id: int) -> None:
         """A chat can be reached again: what it has yet to be told of waits no longer."""
-        for address in tuple(self._not_before):
+        for address in tuple(self._waiting):
             if address.partition("/")[0] == str(chat_id):
-                del self._not_before[address]
+                del self._waiting[address]
         self.nudge()
 
     async def run(self) -> None:
@@ -98,8 +99,8 @@ class AlarmLoop:
 
     async def _notify(self, listener: Listener) -> None:
         """Do what is due to one listener, oldest alarm first; a trouble leaves the rest for later."""
-        wait_until, pause = self._not_before.get(listener.address, (None, TRY_AGAIN_AFTER))
-        if wait_until is not None and self._clock() < wait_until:
+        since, wait, pause = self._waiting.get(listener.address, (self._clock(), 0.0, TRY_AGAIN_AFTER))
+        if timedelta() <= self._clock() - since < timedelta(seconds=wait):  # a clock that was set back ends it
             return
         for alarm_id in self._register.ids:
             alarm = self._register.alarm(alarm_id)
@@ -114,14 +115,14 @@ class AlarmLoop:
             try:
                 await self._do(listener, alarm, notice)
             except NotNotifiedError as error:
-                again = self._clock() + timedelta(seconds=pause if error.seconds is None else error.seconds)
-                self._not_before[listener.address] = (again, min(pause * 2, 600))
+                wait = pause if error.seconds is None else error.seconds
+                self._waiting[listener.address] = (self._clock(), wait, min(pause * 2, 600))
                 logger.warning("{} could not be told of the alarm {}: {}", listener.address, alarm.key, error)
                 return
             except Exception:
                 logger.exception("{} could not be told of the alarm {}", listener.address, alarm.key)
                 return
-        self._not_before.pop(listener.address, None)
+        self._waiting.pop(listener.address, None)
 
     async def _do(self, listener: Listener, alarm: Alarm, notice: AlarmNotice) -> None:
         step = step_due(alarm, notice, now=self._clock(), reminder=self._reminder)

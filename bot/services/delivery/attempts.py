@@ -120,7 +120,10 @@ class Attempts:
 
     def next_check(self, recipient: Recipient) -> datetime:
         """When a parked recipient may be tried again; at once in a new process, as somebody may have mended it."""
-        return self._asked_at.get(recipient, datetime.min.replace(tzinfo=UTC)) + self.settings.ask_every(recipient)
+        asked_at = self._asked_at.get(recipient)
+        if asked_at is None or asked_at > self.clock():  # the clock was set back
+            return datetime.min.replace(tzinfo=UTC)
+        return asked_at + self.settings.ask_every(recipient)
 
     async def check_reachable(self, recipient: Recipient) -> bool:
         """Whether a parked recipient is worth a try again; it stays parked, and is asked no more often than allowed.

@@ -19,6 +19,7 @@ ASK_EVERY = timedelta(hours=6)  # a parked recipient that can't press Start (a g
 ASK_UNHEARD_EVERY = timedelta(minutes=10)  # … by this where the service hears nobody's Start; a group in an hour
 ASK_AGAIN = timedelta(minutes=10)  # … and by this when asking met a trouble that passes
 LEASE = timedelta(hours=2)  # longer than a delivery takes on a slow line; then another process may take it over
+LONGEST_TERM = timedelta(days=1)  # no lease and no pause is longer, and Telegram asks for no longer one
 SHORTEST_RETRY = 0.05  # seconds; RETRY_DELAY=0 must not become a busy loop
 
 ARRIVES_AGAIN = "✅ Messages of the backup bot arrive here again."
@@ -80,8 +81,11 @@ def uploader_rank(status: RecipientStatus) -> float:
 
 
 def is_due(delivery: Delivery, now: datetime) -> bool:
-    """Whether an owed delivery may be tried; one being sent only when its lease has run out."""
-    return delivery.next_try_at is None or delivery.next_try_at <= now
+    """Whether an owed delivery may be tried; one being sent only when its lease has run out.
+
+    One that is to wait for longer than anything does was put off by a clock that has been set back since.
+    """
+    return delivery.next_try_at is None or not now < delivery.next_try_at <= now + LONGEST_TERM
 
 
 def all_sent(deliveries: Sequence[Delivery]) -> bool:

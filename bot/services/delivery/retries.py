@@ -110,11 +110,11 @@ class RetryLoop:
             if recipient in self._hurried:
                 self._hurried.discard(recipient)
                 await self._cut_short(recipient)
-            if recipient.is_chat and self._refused_at is not None and now < self._refused_at + REFUSED_AGAIN:
+            if recipient.is_chat and self._refused_at and timedelta(0) <= now - self._refused_at < REFUSED_AGAIN:
                 wake_at = min(wake_at, self._refused_at + REFUSED_AGAIN)
                 continue
             if head := await self._head(recipient):  # of a parked one too: a try that has begun and met a trouble
-                at = head.next_try_at or now
+                at = now if is_due(head, now) else head.next_try_at or now
                 if at <= now:
                     due.append(recipient)
             elif recipient in parked:

@@ -93,6 +93,24 @@ async def test_what_began_and_ended_while_telegram_was_down_is_told_in_one_silen
     assert message.text.startswith("✅ users.db is backed up again")
 
 
+async def test_a_clock_that_is_set_back_silences_no_alarm(scene: Scene) -> None:
+    """Neither the pause after a failure nor the time to the next reminder lasts until the old date is back."""
+    scene.sources[0].unlink()
+    down = scene.standin.inject(faults.server_error(502, html=True), "sendMessage", times=None)
+    await scene.back_up()
+    down.cancel()
+    scene.pass_to(scene.now - 100 * HOUR)
+    await scene.courier.alarm_loop.deliver()
+    (began,) = texts(scene.ann)
+    assert "users.db is not backed up" in began.text
+    scene.pass_to(scene.now - 100 * HOUR)
+    await scene.courier.alarm_loop.deliver()
+    (reminder,) = texts(scene.ann)
+    assert reminder.id > began.id
+    await scene.pass_time(5 * HOUR)
+    assert [message.id for message in texts(scene.ann)] == [reminder.id]
+
+
 async def test_a_message_that_was_deleted_is_sent_anew(scene: Scene) -> None:
     """An admin who deleted the alarm still hears of its end."""
     away = scene.sources[0].rename(scene.sources[0].with_suffix(".away"))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.models import (
     OTHER,
@@ -69,6 +70,19 @@ async def test_background_waits_grow_up_to_an_hour(house: House) -> None:
             await until_settled(house, count)
     assert waits == sorted(waits)
     assert waits[-1] == 3600
+
+
+async def test_a_clock_that_is_set_back_puts_nothing_off(house: House) -> None:
+    """What failed under a clock that was days ahead is tried at once, and not when that date comes."""
+    (ann,) = await house.people(1)
+    down = house.standin.inject(faults.server_error(), "sendDocument", times=None)
+    house.time.advance(3 * 24 * 3600)
+    backup = await house.tried()
+    down.cancel()
+    house.time.now -= timedelta(days=3)
+    async with house.running():
+        await until_settled(house)
+    assert documents(ann) == [backup.archive_name]
 
 
 async def outage(house: House) -> list[Backup]:
