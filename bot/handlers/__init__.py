@@ -26,7 +26,7 @@ from bot.handlers.first_backup import build_card_router
 from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_router
 from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
-from bot.handlers.history import BackupScreens, build_history_router
+from bot.handlers.history import build_history_router
 from bot.handlers.inbox import LiveInbox, build_inbox_router
 from bot.handlers.logs import build_logs_router
 from bot.handlers.membership import build_membership_router
@@ -38,7 +38,6 @@ from bot.handlers.pin_notices import build_pin_notices_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.schedule import PROPOSAL_VALID_FOR, ScheduleScreens, build_schedule_router
-from bot.journal.format import journal_file
 from bot.services.concurrency.tickets import Tickets
 
 if TYPE_CHECKING:
@@ -62,18 +61,14 @@ def build_dispatcher(
         people=courier.people,
         people_screens=PeopleScreens(courier.people, courier.catalogue, courier.notifier, clock),
         manager=courier,
-        runs=courier.runs,
         restores=courier.restores,
         timetable=courier.timetable,
         preferences=courier.preferences,
         alarms=courier.alarms,
-        housekeeping=courier.housekeeping,
         drills=courier.drills,
         inbox=courier.inbox,
         timers=courier.timers,
         ledger=courier.ledger,
-        catalogue=courier.catalogue,
-        log_file=journal_file(courier.settings.log_dir),
         timezone=timezone,
         clock=clock,
         owners=MessageOwners(clock),
@@ -83,7 +78,6 @@ def build_dispatcher(
         live_inbox=LiveInbox(timezone, clock, view),
         albums=Albums(),
         questions=Tickets[Question](clock, most=200, valid=VALID_FOR),
-        backup_screens=BackupScreens(courier),
         schedule_screens=ScheduleScreens(courier, courier.timetable, proposals),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))

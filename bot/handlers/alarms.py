@@ -16,7 +16,7 @@ from bot.handlers.dashboard import invite_again
 from bot.handlers.databases import databases_screen
 from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.screen import ButtonPress
-from bot.handlers.history import BackupScreens
+from bot.handlers.history import backup_screen
 from bot.handlers.restore import LiveRestores, begin_choice
 from bot.models import AlarmAct, AlarmKind, Recipient
 from bot.services.alarms.alarms import AlarmOverError
@@ -118,7 +118,7 @@ async def show_databases(_: CallbackQuery, press: ButtonPress, manager: Manager)
 
 
 async def open_backup_of_alarm(
-    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, *, alarms: Alarms, backup_screens: BackupScreens
+    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms, manager: Manager
 ) -> None:
     backup_id = (await alarms.find(callback_data.id)).number("backup")
-    await press.below().draw(await backup_screens.one(backup_id, 0))
+    await press.below().draw(await backup_screen(manager, backup_id, 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from aiogram import F, Router
 from aiogram.filters.callback_data import CallbackData
@@ -15,11 +15,14 @@ from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.keyboards import BackupId
 from bot.handlers.drawing.screen import ButtonPress, Screen
-from bot.handlers.history import BackupScreens
+from bot.handlers.history import backup_screen
 from bot.handlers.restore import LiveRestores, begin_choice
 from bot.models import Backup
 from bot.services.contracts.destination import NoticeButton
 from bot.texts import delivery as words
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
 
 
 class ArchiveAct(StrEnum):
@@ -59,27 +62,20 @@ def build_archive_router() -> Router:
 
 
 async def restore_archive(
-    _: CallbackQuery,
-    callback_data: OfArchive,
-    press: ButtonPress,
-    *,
-    live_restores: LiveRestores,
-    backup_screens: BackupScreens,
+    _: CallbackQuery, callback_data: OfArchive, press: ButtonPress, live_restores: LiveRestores, manager: Manager
 ) -> None:
-    if (backup_id := await _known(callback_data, press, backup_screens)) is not None:
+    if (backup_id := await _known(callback_data, press, manager)) is not None:
         await begin_choice(press.below(), f"b{backup_id}", live_restores)
 
 
-async def open_archive(
-    _: CallbackQuery, callback_data: OfArchive, press: ButtonPress, backup_screens: BackupScreens
-) -> None:
-    if (backup_id := await _known(callback_data, press, backup_screens)) is not None:
-        await press.below().draw(await backup_screens.one(backup_id, 0))
+async def open_archive(_: CallbackQuery, callback_data: OfArchive, press: ButtonPress, manager: Manager) -> None:
+    if (backup_id := await _known(callback_data, press, manager)) is not None:
+        await press.below().draw(await backup_screen(manager, backup_id, 0))
 
 
-async def _known(data: OfArchive, press: ButtonPress, backup_screens: BackupScreens) -> int | None:
+async def _known(data: OfArchive, press: ButtonPress, manager: Manager) -> int | None:
     """Return the backup's id; where it is not known, say what can be done with the file all the same."""
-    known = await backup_screens.manager.id_of_backup(data.id, data.mark)
+    known = await manager.id_of_backup(data.id, data.mark)
     if known is None:
         await press.below().draw(Screen(words.UNKNOWN, keyboards.to_menu()), words.UNKNOWN_ANSWER)
     return known

@@ -29,7 +29,6 @@ from bot.words.warnings import warning_words
 
 if TYPE_CHECKING:
     from bot.services.alarms.alarms import Alarms
-    from bot.services.catalogue import Catalogue
     from bot.services.manager import Manager
     from bot.services.messages.timers import Timers
     from bot.services.schedule.timetable import Timetable
@@ -145,16 +144,14 @@ async def status_screen(manager: Manager) -> Screen:
     return Screen(status_texts.status(status, manager.timezone), keyboards.status(mend, pictures, forget_row(status)))
 
 
-async def forget_databases(
-    _: CallbackQuery, callback_data: Forget, press: ButtonPress, manager: Manager, catalogue: Catalogue
-) -> None:
+async def forget_databases(_: CallbackQuery, callback_data: Forget, press: ButtonPress, manager: Manager) -> None:
     """Expect what DATABASES names no more no longer, until it is found again; its backups stay."""
     names = retired_names(await manager.status())
     if key_of(names) != callback_data.key:
         await press.draw(await status_screen(manager), answers.ANOTHER_BY_NOW)
         return
-    await catalogue.databases.let_go(names)
-    await catalogue.service.audit(press.actor, Action.FORGOT, *(("database", name) for name in names))
+    await manager.catalogue.databases.let_go(names)
+    await manager.catalogue.service.audit(press.actor, Action.FORGOT, *(("database", name) for name in names))
     await press.draw(await status_screen(manager), answers.FORGOTTEN)
 
 

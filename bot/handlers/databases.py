@@ -40,7 +40,6 @@ from bot.texts.alarms import BACK_UP
 
 if TYPE_CHECKING:
     from bot.handlers.restore import LiveRestores
-    from bot.services.catalogue import Catalogue
     from bot.services.manager import Manager
 
 ON_A_PAGE = 8
@@ -70,12 +69,10 @@ async def open_databases(_: CallbackQuery, callback_data: Databases, press: Butt
     await press.draw(screen)
 
 
-async def open_database(
-    _: CallbackQuery, callback_data: OfDatabase, press: ButtonPress, manager: Manager, catalogue: Catalogue
-) -> None:
+async def open_database(_: CallbackQuery, callback_data: OfDatabase, press: ButtonPress, manager: Manager) -> None:
     status = await manager.status()
     database = _require(status, callback_data.key)
-    backups = await catalogue.backups.of_database(database.name, limit=BACKUPS_SHOWN)
+    backups = await manager.catalogue.backups.of_database(database.name, limit=BACKUPS_SHOWN)
     alarm = texts.alarm_of(database, status)
     # Those since an alarm that it has shrunk lack what is missing.
     shrunken = alarm is not None and alarm.kind == AlarmKind.SHRUNKEN

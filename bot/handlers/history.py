@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
-from bot.clock import Clock
 from bot.errors import CourierError
 from bot.handlers import history_buttons as buttons
 from bot.handlers.drawing import keyboards
@@ -24,9 +22,7 @@ from bot.texts import history as history_texts
 from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
-    from bot.services.backup.runs import Runs
     from bot.services.manager import Manager
-    from bot.services.retention.housekeeping import Housekeeping
 
 QUESTION_VALID = 300
 """Seconds in which a deletion can be confirmed; an old question far up in the chat must not delete anything."""
@@ -45,111 +41,74 @@ def build_history_router() -> Router:
     return router
 
 
-@dataclass(frozen=True, slots=True)
-class BackupScreens:
-    """Draws the pages of the history, and one backup."""
-
-    manager: Manager
-
-    async def page(self, number: int) -> Screen:
-        """Draw a page of the history; a page past the end is the last one."""
-        seen, now = await self.manager.history(number), self.manager.clock()
-        labels = [
-            history_texts.history_label(backup, now, self.manager.timezone, by_rule=backup.id in seen.by_rule)
-            for backup in seen.backups
-        ]
-        return Screen(history_texts.history(seen, self.manager.timezone), buttons.history(seen, labels))
-
-    async def one(self, backup_id: int, page: int) -> Screen:
-        """Draw one backup; Back leads to `page`. Raises `NotFoundError`."""
-        manager = self.manager
-        seen, status = await manager.details(backup_id), await manager.status()
-        skipped = {record.name for record in seen.backup.skipped}
-        lacking = [one for one in status.databases if one.trouble and one.name in skipped]
-        text = history_texts.details(seen, manager.clock(), manager.timezone, names_of(status.recipients), lacking)
-        return Screen(text, buttons.backup(seen, page, [one.name for one in lacking]))
+async def history_screen(manager: Manager, page: int) -> Screen:
+    """Draw a page of the history; a page past the end is the last one."""
+    seen, now = await manager.history(page), manager.clock()
+    labels = [
+        history_texts.history_label(backup, now, manager.timezone, by_rule=backup.id in seen.by_rule)
+        for backup in seen.backups
+    ]
+    return Screen(history_texts.history(seen, manager.timezone), buttons.history(seen, labels))
 
 
-async def open_history(
-    _: CallbackQuery, callback_data: History, press: ButtonPress, backup_screens: BackupScreens
-) -> None:
-    await press.draw(await backup_screens.page(callback_data.page))
+async def backup_screen(manager: Manager, backup_id: int, page: int) -> Screen:
+    """Draw one backup; Back leads to `page` of the history. Raises `NotFoundError`."""
+    seen, status = await manager.details(backup_id), await manager.status()
+    skipped = {record.name for record in seen.backup.skipped}
+    lacking = [one for one in status.databases if one.trouble and one.name in skipped]
+    text = history_texts.details(seen, manager.clock(), manager.timezone, names_of(status.recipients), lacking)
+    return Screen(text, buttons.backup(seen, page, [one.name for one in lacking]))
+
+
+async def open_history(_: CallbackQuery, callback_data: History, press: ButtonPress, manager: Manager) -> None:
+    await press.draw(await history_screen(manager, callback_data.page))
 
 
 async def open_backup(
-    _: CallbackQuery,
-    callback_data: OfBackup,
-    press: ButtonPress,
-    *,
-    backup_screens: BackupScreens,
-    questions: Tickets[Question],
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, questions: Tickets[Question]
 ) -> None:
     questions.drop(press.admin_id)  # Cancel on the question for a note leads here
-    await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
+    await press.draw(await backup_screen(manager, callback_data.id, callback_data.page))
 
 
-async def ask_to_send_again(
-    _: CallbackQuery,
-    callback_data: OfBackup,
-    press: ButtonPress,
-    *,
-    backup_screens: BackupScreens,
-    runs: Runs,
-    clock: Clock,
-) -> None:
+async def ask_to_send_again(_: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager) -> None:
     """Send the archive to the chat it was asked for in; its arrival is the answer, its absence gets a sentence."""
-    if (await backup_screens.manager.details(callback_data.id)).backup.sound:  # else what follows says why not
+    if (await manager.details(callback_data.id)).backup.sound:  # else what follows says why not
         await press.answer(answers.ON_ITS_WAY)
-    delivery = await runs.send_again(callback_data.id, Recipient(chat_id=press.chat_id), actor=press.actor)
+    delivery = await manager.runs.send_again(callback_data.id, Recipient(chat_id=press.chat_id), actor=press.actor)
     if delivery.state is not DeliveryState.SENT:
-        await press.slot.anew().draw(Screen(answers.not_sent(delivery, clock()), keyboards.to_menu()))
+        await press.slot.anew().draw(Screen(answers.not_sent(delivery, manager.clock()), keyboards.to_menu()))
 
 
-async def pin_backup(
-    _: CallbackQuery,
-    callback_data: OfBackup,
-    press: ButtonPress,
-    *,
-    backup_screens: BackupScreens,
-    housekeeping: Housekeeping,
-) -> None:
+async def pin_backup(_: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager) -> None:
     pinned = callback_data.act is BackupAct.PIN
-    backup = await housekeeping.pin(callback_data.id, pinned, actor=press.actor)
-    screen = await backup_screens.one(callback_data.id, callback_data.page)
+    backup = await manager.housekeeping.pin(callback_data.id, pinned, actor=press.actor)
+    screen = await backup_screen(manager, callback_data.id, callback_data.page)
     unpinned = answers.UNPINNED if backup.on_disk else answers.UNPINNED_GONE
     await press.draw(screen, answers.PINNED if pinned else unpinned)
 
 
-async def ask_to_delete(
-    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, backup_screens: BackupScreens
-) -> None:
+async def ask_to_delete(_: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager) -> None:
     """Ask once more, unless it would be refused anyway."""
-    seen = await backup_screens.manager.details(callback_data.id)
+    seen = await manager.details(callback_data.id)
     if seen.backup.pinned or not seen.backup.on_disk:
         await press.answer(answers.PINNED_IS_KEPT if seen.backup.on_disk else answers.GONE_ALREADY, alert=True)
-        await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
+        await press.draw(await backup_screen(manager, callback_data.id, callback_data.page))
         return
-    now = backup_screens.manager.clock()
+    now = manager.clock()
     keyboard = buttons.confirm_delete(callback_data, callback_data.page, int(now.timestamp()))
-    await press.draw(Screen(history_texts.confirm_delete(seen, now, backup_screens.manager.timezone), keyboard))
+    await press.draw(Screen(history_texts.confirm_delete(seen, now, manager.timezone), keyboard))
 
 
-async def confirm_deletion(
-    _: CallbackQuery,
-    callback_data: Delete,
-    press: ButtonPress,
-    *,
-    backup_screens: BackupScreens,
-    housekeeping: Housekeeping,
-) -> None:
+async def confirm_deletion(_: CallbackQuery, callback_data: Delete, press: ButtonPress, manager: Manager) -> None:
     """Delete what was asked about a moment ago; a refusal is shown with its reason, over the backup that stays."""
-    if not 0 <= backup_screens.manager.clock().timestamp() - callback_data.asked_at + 1 <= QUESTION_VALID:
+    if not 0 <= manager.clock().timestamp() - callback_data.asked_at + 1 <= QUESTION_VALID:
         await press.answer(answers.QUESTION_EXPIRED, alert=True)
-        await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
+        await press.draw(await backup_screen(manager, callback_data.id, callback_data.page))
         return
     try:
-        await housekeeping.delete(callback_data.id, actor=press.actor)
+        await manager.housekeeping.delete(callback_data.id, actor=press.actor)
     except CourierError as error:
         await press.draw(Screen(answers.failure(error), buttons.to_backup(callback_data, callback_data.page)))
         return
-    await press.draw(await backup_screens.page(callback_data.page), answers.DELETED)
+    await press.draw(await history_screen(manager, callback_data.page), answers.DELETED)

@@ -7,15 +7,14 @@ import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import Bot, Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, InputFile
 
-from bot.clock import Clock
 from bot.handlers.drawing.keyboards import TO_MENU, LogLevel, Logs, button, keyboard, turn_pages
 from bot.handlers.drawing.screen import ButtonPress, Screen
+from bot.journal.format import journal_file
 from bot.models import Action, Backup, BackupState
 from bot.texts import actions as action_texts
 from bot.texts import answers
@@ -23,7 +22,7 @@ from bot.texts import logs as texts
 from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
-    from bot.services.catalogue import Catalogue
+    from bot.services.manager import Manager
 
 SENT_AT_MOST = 10 * 1024 * 1024
 """Bytes of the log that go into a chat: days of it, and a size that a phone opens."""
@@ -63,14 +62,13 @@ def build_logs_router() -> Router:
     return router
 
 
-async def open_logs(
-    _: CallbackQuery, callback_data: Logs, press: ButtonPress, *, catalogue: Catalogue, timezone: ZoneInfo, clock: Clock
-) -> None:
+async def open_logs(_: CallbackQuery, callback_data: Logs, press: ButtonPress, manager: Manager) -> None:
     level, number = callback_data.level, callback_data.page
+    catalogue, now, timezone = manager.catalogue, manager.clock(), manager.timezone
     if level is LogLevel.ACTIONS:
         entries = await catalogue.service.audits(limit=ON_A_PAGE + 1, offset=number * ON_A_PAGE)
         more = len(entries) > ON_A_PAGE
-        text = action_texts.actions(entries[:ON_A_PAGE], number, clock(), timezone)
+        text = action_texts.actions(entries[:ON_A_PAGE], number, now, timezone)
     else:
         trouble = level is LogLevel.TROUBLE
         found = await catalogue.events.recent(trouble=trouble, limit=ON_A_PAGE + 1, offset=number * ON_A_PAGE)
@@ -79,18 +77,19 @@ async def open_logs(
         owed = {backup_id: await catalogue.deliveries.of(backup_id) for backup_id in partial}
         lacking = {delivery.recipient for deliveries in owed.values() for delivery in deliveries}
         called = names_of(await catalogue.recipients.statuses(lacking)) if lacking else {}
-        text = texts.detailed_logs(found, number, clock(), timezone, trouble=trouble, owed=owed, called=called)
+        text = texts.detailed_logs(found, number, now, timezone, trouble=trouble, owed=owed, called=called)
     await press.draw(Screen(text, log_buttons(level, number, more=more)))
 
 
-async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, catalogue: Catalogue, log_file: Path) -> None:
+async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
     """Send the log as a document, or its end where it is too large for a chat."""
+    log_file = journal_file(manager.settings.log_dir)
     size, offset = await asyncio.to_thread(_measure, log_file)
     if not size:
         await press.answer(texts.no_log_file(), alert=True)
         return
     await press.answer(answers.LOG_ON_ITS_WAY)
-    await catalogue.service.audit(press.actor, Action.LOG_TAKEN)
+    await manager.catalogue.service.audit(press.actor, Action.LOG_TAKEN)
     await press.slot.bot.send_document(
         press.chat_id,
         LogSlice(log_file, offset, size - offset),

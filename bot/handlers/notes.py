@@ -12,13 +12,13 @@ from bot.handlers.drawing.keyboards import BackupAct, OfBackup
 from bot.handlers.drawing.named import FindBackup
 from bot.handlers.drawing.questions import Answers, Question
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen, actor_of
-from bot.handlers.history import BackupScreens
+from bot.handlers.history import backup_screen
 from bot.services.concurrency.tickets import Tickets
 from bot.texts import history as history_texts
 from bot.texts import schedule as words
 
 if TYPE_CHECKING:
-    from bot.services.retention.housekeeping import Housekeeping
+    from bot.services.manager import Manager
 
 _KIND = "note"
 
@@ -34,46 +34,27 @@ def build_notes_router() -> Router:
 
 
 async def ask_for_note(
-    _: CallbackQuery,
-    callback_data: OfBackup,
-    press: ButtonPress,
-    *,
-    backup_screens: BackupScreens,
-    questions: Tickets[Question],
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, questions: Tickets[Question]
 ) -> None:
-    seen = await backup_screens.manager.details(callback_data.id)
+    seen = await manager.details(callback_data.id)
     questions.issue(Question(_KIND, (callback_data.id, callback_data.page)), under=press.admin_id)
     await press.draw(Screen(history_texts.ask_note(seen), buttons.ask_note(seen, callback_data.page)))
 
 
 async def remove_note(
-    _: CallbackQuery,
-    callback_data: OfBackup,
-    press: ButtonPress,
-    *,
-    backup_screens: BackupScreens,
-    housekeeping: Housekeeping,
-    questions: Tickets[Question],
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, questions: Tickets[Question]
 ) -> None:
     questions.drop(press.admin_id)
-    await housekeeping.note(callback_data.id, "", actor=press.actor)
-    await press.draw(await backup_screens.one(callback_data.id, callback_data.page), history_texts.NOTE_REMOVED)
+    await manager.housekeeping.note(callback_data.id, "", actor=press.actor)
+    await press.draw(await backup_screen(manager, callback_data.id, callback_data.page), history_texts.NOTE_REMOVED)
 
 
-async def type_note(
-    message: Message,
-    person: User,
-    slot: MessageSlot,
-    *,
-    question: Question,
-    backup_screens: BackupScreens,
-    housekeeping: Housekeeping,
-) -> None:
+async def type_note(message: Message, person: User, slot: MessageSlot, question: Question, manager: Manager) -> None:
     """Write the note down, and show the backup with it."""
     backup_id, page = question.about
     if question.late:
-        seen = await backup_screens.manager.details(backup_id)
+        seen = await manager.details(backup_id)
         await slot.draw(Screen(words.too_late(), buttons.to_backup(seen.backup, page)))
         return
-    await housekeeping.note(backup_id, message.text or "", actor=actor_of(person))
-    await slot.draw(await backup_screens.one(backup_id, page))
+    await manager.housekeeping.note(backup_id, message.text or "", actor=actor_of(person))
+    await slot.draw(await backup_screen(manager, backup_id, page))

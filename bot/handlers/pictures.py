@@ -24,7 +24,6 @@ from bot.services.telegram.refusals import GONE_MESSAGES
 from bot.texts import pictures as texts
 
 if TYPE_CHECKING:
-    from bot.services.catalogue import Catalogue
     from bot.services.manager import Manager
 
 
@@ -86,11 +85,11 @@ async def _draw(asked: PictureButton, manager: Manager) -> _Drawn | str:
     return texts.GONE
 
 
-async def send_report(_: CallbackQuery, press: ButtonPress, manager: Manager, catalogue: Catalogue) -> None:
+async def send_report(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
     """Send the report as a file, below the screen, which stays."""
     press.give_back()
     await press.answer()
-    seen = await read_report(catalogue, manager.settings, await manager.status(), manager.backup_days)
+    seen = await read_report(manager.catalogue, manager.settings, await manager.status(), manager.backup_days)
     page = await asyncio.to_thread(report, seen, manager.timezone)
     file = BufferedInputFile(page.encode(), f"backup_report_{seen.status.now:%Y%m%d}.html")
     await press.slot.bot.send_document(press.chat_id, file, caption=texts.REPORT, disable_notification=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
@@ -46,20 +45,20 @@ def build_preferences_router() -> Router:
     return router
 
 
-async def open_my_messages(_: CallbackQuery, press: ButtonPress, preferences: Preferences, timezone: ZoneInfo) -> None:
-    await press.draw(await main_screen(press, preferences, timezone))
+async def open_my_messages(_: CallbackQuery, press: ButtonPress, preferences: Preferences) -> None:
+    await press.draw(await main_screen(press, preferences))
 
 
 async def choose_mode(
-    _: CallbackQuery, callback_data: ChooseMode, press: ButtonPress, preferences: Preferences, timezone: ZoneInfo
+    _: CallbackQuery, callback_data: ChooseMode, press: ButtonPress, preferences: Preferences
 ) -> None:
     mode = keys.MODES[callback_data.mode]
     await preferences.choose_mode(press.chat_id, mode, actor=press.actor)
-    await press.draw(await main_screen(press, preferences, timezone), words.CHOSEN[mode])
+    await press.draw(await main_screen(press, preferences), words.CHOSEN[mode])
 
 
-async def open_quiet_hours(_: CallbackQuery, press: ButtonPress, preferences: Preferences, timezone: ZoneInfo) -> None:
-    await press.draw(await quiet_screen(press, preferences, timezone))
+async def open_quiet_hours(_: CallbackQuery, press: ButtonPress, preferences: Preferences) -> None:
+    await press.draw(await quiet_screen(press, preferences))
 
 
 async def ask_for_the_start(_: CallbackQuery, press: ButtonPress) -> None:
@@ -75,24 +74,22 @@ async def ask_for_the_end(
 
 
 async def choose_quiet_hours(
-    _: CallbackQuery, callback_data: ChooseQuiet, press: ButtonPress, preferences: Preferences, timezone: ZoneInfo
+    _: CallbackQuery, callback_data: ChooseQuiet, press: ButtonPress, preferences: Preferences
 ) -> None:
     """Set the hours; moving one end onto the other is refused."""
     start, end = callback_data.start, callback_data.end
     if start == end:
         await press.answer(words.SAME_MINUTE, alert=True)
-        await press.draw(await quiet_screen(press, preferences, timezone))
+        await press.draw(await quiet_screen(press, preferences))
         return
     quiet = QuietHours(start=start, end=end, alarms=callback_data.alarms)
     await preferences.choose_quiet(press.chat_id, quiet, actor=press.actor)
-    await press.draw(await quiet_screen(press, preferences, timezone), words.QUIET_SET)
+    await press.draw(await quiet_screen(press, preferences), words.QUIET_SET)
 
 
-async def choose_no_quiet_hours(
-    _: CallbackQuery, press: ButtonPress, preferences: Preferences, timezone: ZoneInfo
-) -> None:
+async def choose_no_quiet_hours(_: CallbackQuery, press: ButtonPress, preferences: Preferences) -> None:
     await preferences.choose_quiet(press.chat_id, None, actor=press.actor)
-    await press.draw(await quiet_screen(press, preferences, timezone), words.QUIET_OFF)
+    await press.draw(await quiet_screen(press, preferences), words.QUIET_OFF)
 
 
 async def open_my_databases(
@@ -121,16 +118,16 @@ async def choose_all_databases(_: CallbackQuery, press: ButtonPress, preferences
     await press.draw(await databases_screen(press, preferences, 0), words.ALL_DATABASES)
 
 
-async def main_screen(press: ButtonPress, preferences: Preferences, timezone: ZoneInfo) -> Screen:
+async def main_screen(press: ButtonPress, preferences: Preferences) -> Screen:
     """Draw what is chosen, and what follows from it."""
     seen = await preferences.my_messages(press.chat_id)
-    return Screen(words.my_messages(seen, timezone), keys.my_messages(seen.choice))
+    return Screen(words.my_messages(seen, preferences.timezone), keys.my_messages(seen.choice))
 
 
-async def quiet_screen(press: ButtonPress, preferences: Preferences, timezone: ZoneInfo) -> Screen:
+async def quiet_screen(press: ButtonPress, preferences: Preferences) -> Screen:
     """Draw the quiet hours."""
     seen = await preferences.my_messages(press.chat_id)
-    return Screen(words.quiet_hours(seen, timezone), keys.quiet_hours(seen.choice.quiet))
+    return Screen(words.quiet_hours(seen, preferences.timezone), keys.quiet_hours(seen.choice.quiet))
 
 
 async def databases_screen(press: ButtonPress, preferences: Preferences, page: int) -> Screen:

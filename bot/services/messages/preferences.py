@@ -55,7 +55,7 @@ class Preferences:
         """`changed` hears of every change of a choice."""
         self._catalogue, self._folder, self._clock = catalogue, store_folder, clock
         self.people = people
-        self._timezone, self._unchanged = settings.timezone, settings.when_unchanged
+        self.timezone, self._unchanged = settings.timezone, settings.when_unchanged
         self._chat_keep_hours = settings.chat_keep_hours
         self._changed = changed
 
@@ -141,7 +141,7 @@ class Preferences:
     async def loudness(self, admin_id: int, now: datetime) -> bool:
         """Tell whether an alarm may sound in an admin's chat: always, unless they want quiet hours for alarms too."""
         quiet = (await self.of(admin_id)).quiet
-        return quiet is None or not quiet.alarms or not quiet.hold(now, self._timezone)
+        return quiet is None or not quiet.alarms or not quiet.hold(now, self.timezone)
 
     async def silent_recipients(self, recipients: Iterable[Recipient], now: datetime) -> tuple[Recipient, ...]:
         """Return those in whose chats what is no alarm comes without a sound now."""
@@ -149,7 +149,7 @@ class Preferences:
         for recipient in recipients:
             choice = await self.of_chat(recipient)
             quiet = choice.quiet
-            if choice.mode is not MessageMode.EVERY or (quiet is not None and quiet.hold(now, self._timezone)):
+            if choice.mode is not MessageMode.EVERY or (quiet is not None and quiet.hold(now, self.timezone)):
                 found.append(recipient)
         return tuple(found)
 
@@ -173,7 +173,7 @@ class Preferences:
         contexts = await self._contexts(asked_in)
         routine = backup.trigger in ROUTINE
         decisions = decide_recipients(
-            backup, contexts, unchanged=self._unchanged, routine=routine, timezone=self._timezone
+            backup, contexts, unchanged=self._unchanged, routine=routine, timezone=self.timezone
         )
         for decision in decisions:
             logger.debug("backup {} to {}: {} ({})", backup.id, decision.recipient.address, decision.due, decision.why)
