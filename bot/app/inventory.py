@@ -28,12 +28,10 @@ from bot.services.status.inventory import Inventory
 
 
 @asynccontextmanager
-async def open_inventory(
-    settings: Settings, *, reading: bool = False, clock: Clock = utc_now
-) -> AsyncIterator[Inventory]:
+async def open_inventory(settings: Settings, *, reading: bool = False) -> AsyncIterator[Inventory]:
     """Open what is stored and recorded, for one command. With `reading`, BACKUP_DIR is taken as it is."""
-    async with open_store(settings, clock=clock, reading=reading) as (store, catalogue):
-        inventory = build_inventory(settings, catalogue, store, events=Events(), clock=clock)
+    async with open_store(settings, reading=reading) as (store, catalogue):
+        inventory = build_inventory(settings, catalogue, store, events=Events(), clock=utc_now)
         await inventory.people.load()
         yield inventory
 

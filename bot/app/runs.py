@@ -46,10 +46,10 @@ class RunParts:
 
 
 @asynccontextmanager
-async def open_runs(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[RunParts]:
+async def open_runs(settings: Settings) -> AsyncIterator[RunParts]:
     """Open what makes backups, for a command that does not talk to Telegram: what is due is recorded as owed."""
-    async with open_store(settings, clock=clock) as (store, catalogue):
-        parts = build_runs(settings, catalogue, store, Telegram.absent(), events=Events(), clock=clock)
+    async with open_store(settings) as (store, catalogue):
+        parts = build_runs(settings, catalogue, store, Telegram.absent(), events=Events(), clock=utc_now)
         await parts.inventory.people.load()
         yield parts
 

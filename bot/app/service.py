@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -31,14 +31,11 @@ DRAIN_DELIVERIES = 2.0
 
 @asynccontextmanager
 async def open_courier(
-    settings: Settings, *, deliver: bool, reading: bool = False, clock: Clock = utc_now, sleep: Sleep = asyncio.sleep
+    settings: Settings, *, deliver: bool, clock: Clock = utc_now, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[Courier]:
-    """Build the product for one command. With `deliver` it sends to Telegram, without it only records what is owed.
-
-    With `reading`, BACKUP_DIR need not be there, nor be writable: see `open_store`.
-    """
+    """Build the product for one command. With `deliver` it sends to Telegram, without it only records what is owed."""
     async with AsyncExitStack() as stack:
-        store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock, reading=reading))
+        store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
         bot, changed = None, None
         if deliver:
             bot = build_bot(settings)
@@ -234,12 +231,11 @@ class Service:
         logger.info("service stopped")
 
 
-async def run_service(settings: Settings, *, on_start: Callable[[Service], None] = lambda _: None) -> None:
+async def run_service(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `InstanceError`, `TelegramError` where going on makes no sense."""
     stop = asyncio.Event()
     on_stop_signal(stop)
     async with Service.started(settings, first_backup=True) as service:
-        on_start(service)
         await race(service.ended(), stop.wait())
 
 

@@ -30,8 +30,8 @@ class Axis:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def value_axis(values: Sequence[float], *, start: float, end: float, base: int = 10, lines: int = 4) -> Axis:
-    """Return an axis around values with about `lines` round figures on it.
+def value_axis(values: Sequence[float], *, start: float, end: float, base: int = 10) -> Axis:
+    """Return an axis around values with about four round figures on it.
 
     It begins at nothing where the values move much; else a growth by a hundredth could not be seen. `base` is 1024 for
     bytes, whose figures are round in the unit that people read them in.
@@ -45,7 +45,7 @@ def value_axis(values: Sequence[float], *, start: float, end: float, base: int =
     while base == 1024 and high >= unit * 1023.5:
         unit *= 1024
     least = 0.1 if unit > 1 and high < 9.95 * unit else 1.0  # as many decimals as a size is written with
-    step = _round_step(max((high - low) / lines / unit, least)) * unit
+    step = _round_step(max((high - low) / 4 / unit, least)) * unit
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     steps = round((high - low) / step)
     return Axis(

@@ -78,9 +78,9 @@ class Person:
         """What is pinned at the top of the conversation."""
         return self._chat(where).newest_pinned()
 
-    def commands(self, bot: BotAccount | str | None = None) -> list[tuple[str, str]]:
+    def commands(self) -> list[tuple[str, str]]:
         """The menu of the private chat: commands and their descriptions, from the narrowest scope that has any."""
-        account = self._bot(bot)
+        account = self._bot(None)
         scopes: list[Json] = [{"type": "chat", "chat_id": self.id}, {"type": "all_private_chats"}, {"type": "default"}]
         for scope in scopes:
             for language in (self.account.language, ""):

@@ -10,6 +10,7 @@ from bot.errors import CourierError
 from bot.models import RestorePoint, RestoreStage, Verdict
 from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.inbox.upload_view import (
+    KEPT_FOR,
     FoundDatabase,
     LeftOutFile,
     LeftOutReason,
@@ -139,7 +140,7 @@ def _waiting(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
         _files(upload),
         "",
         "Any order will do, and any names: one by one, as an album, or forwarded. "
-        f"I keep what is here for {duration(upload.kept_for)}.",
+        f"I keep what is here for {duration(KEPT_FOR)}.",
         "🔄 I was started again meanwhile: what you had sent before is gone, please send it once more."
         if upload.after_restart
         else None,
@@ -257,9 +258,8 @@ def listing(upload: UploadView, page: int, pages: int, timezone: ZoneInfo) -> st
 
 def point_label(point: RestorePoint, now: datetime, timezone: ZoneInfo) -> str:
     """Return the button of a restore point, as plain text."""
-    gaps = " ⚠️" if point.skipped else ""
-    held = count(len(point.databases), "database")
-    return f"{moment(point.at, now, timezone)} · {held}, {human_size(point.bytes)}{gaps}"
+    held = f"{count(len(point.databases), 'database')}, {human_size(point.bytes)}"
+    return f"{moment(point.at, now, timezone)} · {held}{' ⚠️' if point.skipped else ''}"
 
 
 # --- what they share ---------------------------------------------------------------------------------------------

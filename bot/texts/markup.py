@@ -85,9 +85,9 @@ def hint(error: CourierError, most: int = 800) -> str | None:
     return f"💡 {text(error.hint, most)}" if error.hint else None
 
 
-def signed(server: str, markup: str, *, limit: int = MESSAGE_LIMIT) -> str:
+def signed(server: str, markup: str) -> str:
     """Return a message with the name of the server that it comes from before it; as it is where there is no name."""
-    return compose(f"🖥 <b>{text(server, 40)}</b> · {markup}", limit=limit) if server else markup
+    return compose(f"🖥 <b>{text(server, 40)}</b> · {markup}") if server else markup
 
 
 def folded(*lines: str) -> str:

@@ -87,7 +87,7 @@ def ask_topic(called: str) -> str:
 
 
 def ask_removal(one: RecipientStatus, *, admin: bool, receives: bool = False) -> str:
-    """Return the question before somebody, or a chat, is taken out; an admin's chat may `receive` all the same."""
+    """Return the question before somebody, or a chat, is taken out; an admin's chat `receives` all the same."""
     if admin:
         after = "they get no answer any more" + ("" if receives else ", and no alarms")
         still = "Backups and alarms still go to their chat, until you take it out of “Where backups go” too."

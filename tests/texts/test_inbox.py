@@ -38,7 +38,7 @@ def files(*numbers: int | None, name: str = "backup.zip") -> tuple[UploadPart, .
 
 
 def seen(phase: UploadPhase, **fields: Any) -> UploadView:
-    return UploadView(id="0123abcd", admin_id=11, version=1, phase=phase, kept_for=1800.0, **fields)
+    return UploadView(id="0123abcd", admin_id=11, version=1, phase=phase, **fields)
 
 
 def contents(**fields: Any) -> UploadContents:

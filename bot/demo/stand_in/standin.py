@@ -119,11 +119,9 @@ class StandIn:
         if not await self._state.changes.until(condition, within=within):
             raise TimeoutError(f"it did not come true; the last calls: {self.calls[-5:]}")
 
-    def create_bot_token(
-        self, username: str = "courier_bot", *, name: str = "Courier", bot_id: int | None = None
-    ) -> str:
+    def create_bot_token(self, username: str = "courier_bot", *, name: str = "Courier") -> str:
         """A new bot; the first one is whom people talk to when they name no other."""
-        number = bot_id or 7_000_000_000 + self._state.number()
+        number = 7_000_000_000 + self._state.number()
         token = f"{number}:{secrets.token_urlsafe(26)}"
         self._state.bots[token] = BotAccount(number, name, username, is_bot=True, token=token)
         return token
@@ -132,9 +130,9 @@ class StandIn:
         """The bot with that token, or the first one. Raises LookupError."""
         return self._state.bots[token] if token else self._state.first_bot()
 
-    async def polled(self, token: str | None = None, *, within: float = 5) -> None:
-        """Wait until that bot waits for updates: from then on it hears everything. Raises TimeoutError."""
-        await self.until(lambda: self.bot(token).poller is not None, within=within)
+    async def polled(self, *, within: float = 5) -> None:
+        """Wait until the first bot waits for updates: from then on it hears everything. Raises TimeoutError."""
+        await self.until(lambda: self.bot().poller is not None, within=within)
 
     def add_user(self, user_id: int, name: str = "Ann", *, started: bool = True) -> Person:
         """Somebody with a phone; `started` says whether they have pressed Start in every bot there is so far."""

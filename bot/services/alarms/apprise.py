@@ -31,8 +31,8 @@ Wording = Callable[[Alarm, datetime], tuple[str, str]]
 class AppriseTarget:
     """One apprise address. It is told when an alarm begins, at each reminder, and when it ends."""
 
-    def __init__(self, url: str, *, wording: Wording, clock: Clock, within: float = ANSWERS_WITHIN) -> None:
-        self._url, self._wording, self._clock, self._within = url, wording, clock, within
+    def __init__(self, url: str, *, wording: Wording, clock: Clock) -> None:
+        self._url, self._wording, self._clock = url, wording, clock
         self._failures: dict[tuple[str, AlarmStep], int] = {}
 
     @property
@@ -60,7 +60,7 @@ class AppriseTarget:
     async def _send(self, step: AlarmStep, alarm: Alarm, now: datetime) -> None:
         title, body = self._wording(alarm, now)
         attempt = (alarm.id, step)
-        if await in_a_thread(lambda: _notify(self._url, title, body), self._within):
+        if await in_a_thread(lambda: _notify(self._url, title, body), ANSWERS_WITHIN):
             self._failures.pop(attempt, None)
             return
         self._failures[attempt] = self._failures.get(attempt, 0) + 1

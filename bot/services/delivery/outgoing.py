@@ -60,7 +60,7 @@ class OutgoingBackup:
         return [shared for shared in self.volumes if shared.volume.number not in confirmed]
 
     async def deliverable(self, delivery: Delivery) -> bool:
-        """Whether what this recipient lacks can be sent: from the archive as `look` found it, or by file_ids alone."""
+        """Whether what this recipient lacks can be sent: from the archive that was there, or by file_ids alone."""
         return self._on_disk or all([await volume.available() for volume in self.missing(delivery)])
 
     def count_bytes(self, progress: Callable[[int, int], None]) -> Callable[[int, int], None]:

@@ -157,8 +157,8 @@ class _Lock:
 class ServiceLock(_Lock):
     """Held as long as the service runs: one service for a BACKUP_DIR."""
 
-    def __init__(self, folder: Path, *, timezone: ZoneInfo = _UTC, clock: Clock = utc_now) -> None:
-        super().__init__(folder, "service", clock)
+    def __init__(self, folder: Path, *, timezone: ZoneInfo = _UTC) -> None:
+        super().__init__(folder, "service", utc_now)
         self._timezone = timezone
 
     async def acquire(self) -> None:

@@ -20,8 +20,7 @@ class InboxContext:
     """What every upload works with.
 
     `limit` is the size that a bot can download, None without one. Without `keys` nothing called sealed is fetched.
-    `kept_for` are the seconds that an upload is kept after it was last touched, `most_files` and `most_bytes` what one
-    may have together.
+    `most_files` and `most_bytes` are what an upload may have together.
     """
 
     chats: Chats
@@ -32,7 +31,6 @@ class InboxContext:
     limit: int | None = CLOUD_LIMIT
     keys: Keys = NO_KEYS
     delay: float = 2.0
-    kept_for: float = 30 * 60.0
     most_files: int = MAX_VOLUMES
     most_bytes: int = 8 << 30
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one archive is checked at a time, whoever sent it

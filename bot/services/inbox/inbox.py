@@ -14,7 +14,7 @@ from bot.services.fetch.recognition import Kind, recognise
 from bot.services.files.private_folder import sweep_private_folders
 from bot.services.inbox.context import InboxContext
 from bot.services.inbox.upload import Upload
-from bot.services.inbox.upload_view import LeftOutReason, UploadEnd, UploadPhase
+from bot.services.inbox.upload_view import KEPT_FOR, LeftOutReason, UploadEnd, UploadPhase
 
 MOST_EACH = 3
 """Uploads of one admin: archives that are ready to be restored, and the one under way."""
@@ -48,7 +48,7 @@ class Inbox:
     # --- what is sent --------------------------------------------------------------------------------------------
 
     def receive(self, admin_id: int, posted: PostedDocument, *, actor: str, album: str | None = None) -> Accepted:
-        """Take a document, or say why not; what becomes of it is seen by `look`. Returns at once."""
+        """Take a document, or say why not; what becomes of it is seen by `upload`. Returns at once."""
         if self._stopped:
             return Accepted(why=LeftOutReason.STOPPING)
         current = self._current(admin_id)
@@ -120,7 +120,7 @@ class Inbox:
         for path in await sweep_private_folders(self._context.store.work):
             logger.warning("swept {}", path)
         lost, at = await self._context.catalogue.inbox.was_collecting()
-        if at is not None and (self._context.clock() - at).total_seconds() < 2 * self._context.kept_for:
+        if at is not None and (self._context.clock() - at).total_seconds() < 2 * KEPT_FOR:
             self._lost = lost
 
     async def expire(self) -> None:
@@ -131,7 +131,7 @@ class Inbox:
         now = self._context.clock()
         for one in tuple(self._uploads.values()):
             idle = (now - one.touched).total_seconds()
-            if one.phase is UploadPhase.GONE or (not one.in_use and idle >= self._context.kept_for):
+            if one.phase is UploadPhase.GONE or (not one.in_use and idle >= KEPT_FOR):
                 await self._close(one, UploadEnd.EXPIRED)
 
     async def stop(self) -> None:

@@ -54,12 +54,7 @@ class Upload:
         self._space = UploadSpace(context.store.work)
         self._files = UploadFiles()
         self._view = UploadView(
-            id=self.id,
-            admin_id=admin_id,
-            version=1,
-            phase=UploadPhase.FETCHING,
-            after_restart=after_restart,
-            kept_for=context.kept_for,
+            id=self.id, admin_id=admin_id, version=1, phase=UploadPhase.FETCHING, after_restart=after_restart
         )
         self._change = asyncio.Event()
         self._jobs: deque[Callable[[], Awaitable[None]]] = deque()

@@ -9,6 +9,9 @@ from enum import StrEnum
 from bot.errors import CourierError, MissingVolumesError
 from bot.models import Backup, RestorePoint, RestoreProgress, SkippedRecord, Verdict
 
+KEPT_FOR = 30 * 60.0
+"""Seconds that an upload is kept after it was last touched."""
+
 
 class UploadPhase(StrEnum):
     """Where an upload stands."""
@@ -124,7 +127,7 @@ class UploadView:
     `done` of `total` bytes have come from Telegram. `known` is the backup that a file over the limit seems to be by its
     name; `fetchable` says that Telegram gives its volumes out to this bot. `offer` is the id under which its restore
     can be begun, empty before it is proven. `after_restart` says that a restart has cost what the same person had sent
-    before. `kept_for` are the seconds that it is kept without being touched.
+    before.
     """
 
     id: str
@@ -145,7 +148,6 @@ class UploadView:
     offer: str = ""
     after_restart: bool = False
     gone: UploadEnd | None = None
-    kept_for: float = 0.0
 
     @property
     def missing(self) -> tuple[int, ...]:

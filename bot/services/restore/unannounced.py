@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from loguru import logger
 from pydantic import TypeAdapter
 
-from bot.clock import Clock, utc_now
+from bot.clock import utc_now
 from bot.models import PendingRestore, RestoreAct, RestoredByHand, RestorePlan, RestoreResult
 from bot.services.catalogue import Catalogue
 
@@ -46,12 +46,10 @@ BY_HAND = Unannounced[tuple[RestoredByHand, ...]]("restored by hand", tuple[Rest
 """Restores done on the command line, oldest first."""
 
 
-async def report_by_hand(
-    catalogue: Catalogue, plan: RestorePlan, result: RestoreResult, *, clock: Clock = utc_now
-) -> None:
+async def report_by_hand(catalogue: Catalogue, plan: RestorePlan, result: RestoreResult) -> None:
     """Note that live databases were restored by hand. Raises `CatalogueError`."""
     word = RestoredByHand(
-        at=clock(),
+        at=utc_now(),
         undo=plan.act is RestoreAct.UNDO,
         source=plan.source,
         databases=tuple(database.name for database in result.databases),
