@@ -38,6 +38,7 @@ class AlarmLoop:
         self._reminder, self._clock = reminder, clock
         self._nudged = asyncio.Event()
         self._tasks = Nursery()
+        self._failing: dict[AlarmCheck, str] = {}  # why the last try of a check failed
         # By address: since when they wait and for how many seconds; and how long the next time.
         self._waiting: dict[str, tuple[datetime, float, float]] = {}
 
@@ -75,13 +76,17 @@ class AlarmLoop:
         await self._tasks.over()
 
     async def check(self) -> None:
-        """Run every check; one that fails is logged, and the others run all the same."""
+        """Run every check; why one fails is logged once, until it is another, and the others run all the same."""
         for check in self._checks:
             try:
                 await check()
             except Exception as error:
-                known = isinstance(error, CourierError)
-                logger.opt(exception=not known).error("something could not be watched: {}", error)
+                if self._failing.get(check) != str(error):
+                    known = isinstance(error, CourierError)
+                    logger.opt(exception=not known).error("something could not be watched: {}", error)
+                self._failing[check] = str(error)
+            else:
+                self._failing.pop(check, None)
 
     async def _begin_to_tell(self) -> None:
         """Begin to tell everybody what is due to them; whoever is still being told is let be."""
@@ -114,13 +119,13 @@ class AlarmLoop:
                 await self._register.save_notice(notice)
             try:
                 await self._do(listener, alarm, notice)
-            except NotNotifiedError as error:
-                wait = pause if error.seconds is None else error.seconds
+            except Exception as error:
+                known = isinstance(error, NotNotifiedError)
+                wait = (error.seconds if isinstance(error, NotNotifiedError) else None) or pause
                 self._waiting[listener.address] = (self._clock(), wait, min(pause * 2, 600))
-                logger.warning("{} could not be told of the alarm {}: {}", listener.address, alarm.key, error)
-                return
-            except Exception:
-                logger.exception("{} could not be told of the alarm {}", listener.address, alarm.key)
+                logger.opt(exception=not known).warning(
+                    "{} could not be told of the alarm {}: {}", listener.address, alarm.key, error
+                )
                 return
         self._waiting.pop(listener.address, None)
 

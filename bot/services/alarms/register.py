@@ -23,7 +23,7 @@ class AlarmRegister:
         self._alarms: dict[str, Alarm] = {}
         self._notices: dict[tuple[str, str], AlarmNotice] = {}
         self._unsaved: dict[object, Alarm | AlarmNotice] = {}  # alarms by id, notices by id and address
-        self._loaded = False
+        self._loaded, self._fault = False, ""
 
     # --- what is in it -----------------------------------------------------------------------------------------
 
@@ -83,7 +83,10 @@ class AlarmRegister:
         await self.save_again()
 
     async def save_again(self) -> None:
-        """Write down what is not yet; where the catalogue can't be written, it is tried again at every round."""
+        """Write down what is not yet; where the catalogue can't be written, it is tried again at every round.
+
+        What stands against it is logged once, until it is another or was over.
+        """
         try:
             for key, one in tuple(self._unsaved.items()):
                 if isinstance(one, Alarm):
@@ -93,7 +96,11 @@ class AlarmRegister:
                 if self._unsaved.get(key) is one:  # nothing newer has come meanwhile
                     del self._unsaved[key]
         except (CourierError, sqlite3.Error) as error:
-            logger.error("an alarm could not be written down: {}", error)
+            if str(error) != self._fault:
+                logger.error("an alarm could not be written down: {}", error)
+            self._fault = str(error)
+        else:
+            self._fault = ""
 
     def let_go(self) -> None:
         """Forget ended alarms that everybody knows to be over.

@@ -150,3 +150,19 @@ async def test_a_changed_alarm_is_edited_without_a_sound(scene: Scene) -> None:
     assert message.id == began.id
     assert message.text != began.text
     assert "no SQLite database" in message.text
+
+
+async def test_what_can_not_be_watched_is_logged_once_and_the_rest_is_watched(
+    scene: Scene, log_lines: list[str]
+) -> None:
+    """A folder that can't be read for days is one line, and another one when that comes again."""
+    folder = scene.courier.settings.backup_dir
+    for number in (1, 2):
+        away = folder.rename(folder.with_name("away"))
+        folder.touch()
+        for _ in range(3):
+            await scene.courier.alarm_loop.deliver()
+        assert sum("something could not be watched" in line for line in log_lines) == number
+        folder.unlink()
+        away.rename(folder)
+        await scene.courier.alarm_loop.deliver()
