@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 
 from aiogram.enums import ParseMode
@@ -195,13 +195,18 @@ class TelegramChat(TelegramRequests):
         )
 
     async def remove(self, chat_id: int, message_id: int) -> None:
-        """Unpin the message and delete it; after 48 hours Telegram keeps it, unpinned."""
-        for request in (
-            self._bot.unpin_chat_message(chat_id, message_id=message_id, request_timeout=ANSWER_SECONDS),
-            self._bot.delete_message(chat_id, message_id, request_timeout=ANSWER_SECONDS),
-        ):
-            with suppress(MessageGone, Transient):
-                await self._ask(request)
+        """Unpin the message and delete it; after 48 hours Telegram keeps it, unpinned. Raises an `Outcome`.
+
+        What Telegram refuses is as good as done; where it does not answer, nothing is.
+        """
+        for ask in (self._bot.unpin_chat_message, self._bot.delete_message):
+            try:
+                await self._ask(ask(chat_id, message_id=message_id, request_timeout=ANSWER_SECONDS))
+            except MessageGone:
+                continue
+            except Transient as outcome:
+                if outcome.code != OutcomeCode.ANSWERS:
+                    raise
 
     # --- what people forward -------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.services.recovery.document import DOCUMENT_NAME
-from tests.world.faults import bad_request, flood, server_error
+from tests.world.faults import bad_request, flood, reset, server_error
 from tests.world.recovery import Scene, pin_by_hand, unpin_by_hand
 
 
@@ -138,6 +138,21 @@ async def test_the_document_is_uploaded_once_for_all_admins(scene: Scene) -> Non
     mine = scene.standin.calls_of("sendDocument", ok=True)[sent:]
     assert [bool(call.uploaded_bytes) for call in mine] == [True, False]
     assert scene.pinned_document(ben) == scene.pinned_document()
+
+
+async def test_the_list_is_taken_from_who_is_no_admin_any_more_once_telegram_answers(scene: Scene) -> None:
+    """Without a network nothing is taken for done; it is tried again until the message is gone."""
+    ben = scene.standin.add_user(12, "Ben")
+    scene.keep(11, 12)
+    await scene.publish()
+    assert scene.pins(ben)
+    scene.keep(11)
+    down = scene.standin.inject(reset(), "deleteMessage", times=None)
+    assert await scene.refresh() > 0
+    down.cancel()
+    assert await scene.refresh() == 0
+    assert [message for message in ben.messages if message.document] == []
+    assert await scene.catalogue.messages.pinned(12) is None
 
 
 async def test_an_unreadable_document_is_left_alone(scene: Scene) -> None:
