@@ -84,7 +84,7 @@ async def test_killed_while_pruning(tmp_path: Path) -> None:
     async with open_courier(settings, deliver=False) as courier:
         found = await courier.catalogue.backups.get(pruned.id)
         assert (found.on_disk, found.gone) == (False, False)
-        assert (await courier.manager.status()).lost == ()
+        assert (await courier.status()).lost == ()
     await next_run(env)
 
 

@@ -135,17 +135,17 @@ async def test_one_that_is_back_and_cant_be_read(house: House, monkeypatch: pyte
     whole = house.archive(backup).read_bytes()
     async with house.courier() as courier:
         house.archive(backup).unlink()
-        await courier.manager.status()
+        await courier.status()
         with monkeypatch.context() as locked:
             locked.setattr(inventory, "sha256_of", forbidden)
             house.archive(backup).write_bytes(whole)
-            assert [(one.gone, one.unread) for one in (await courier.manager.status()).lost] == [(True, True)]
+            assert [(one.gone, one.unread) for one in (await courier.status()).lost] == [(True, True)]
             house.archive(backup).unlink()
-            assert [(one.gone, one.unread) for one in (await courier.manager.status()).lost] == [(True, False)]
+            assert [(one.gone, one.unread) for one in (await courier.status()).lost] == [(True, False)]
             await courier.housekeeping.let_go([backup.id], actor="Ann (11)")
             house.archive(backup).write_bytes(whole)
-            assert (await courier.manager.status()).lost == ()
-        assert (await courier.manager.status()).latest_proven is not None
+            assert (await courier.status()).lost == ()
+        assert (await courier.status()).latest_proven is not None
 
 
 async def test_what_is_deleted_here_is_never_missed(house: House) -> None:
