@@ -29,7 +29,7 @@ def run_age(*arguments: str | Path) -> bytes:
 
 # A process of its own, since a process with threads had better not fork.
 _TYPIST = """
-import os, pty, select, sys, termios, time
+import os, pty, select, sys, termios
 answers, command = sys.argv[1].split("|"), sys.argv[2:]
 child, terminal = pty.fork()
 if child == 0:
@@ -44,19 +44,20 @@ def listen():
     except OSError:
         piece = b""
     said += piece
-    return piece
+    if not piece:  # it has ended, whatever it was to be asked
+        sys.stdout.buffer.write(said)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 asked = 0
 for answer in answers:
-    while not said[asked:].rstrip().endswith(b":") and listen():
-        pass
+    while not said[asked:].rstrip().endswith(b":"):
+        listen()
     asked = len(said)
     while termios.tcgetattr(terminal)[3] & termios.ECHO:  # what is typed before that would be thrown away
-        time.sleep(0.01)
+        if select.select([terminal], [], [], 0.01)[0]:
+            listen()
     os.write(terminal, answer.encode() + b"\\n")
-while listen():
-    pass
-sys.stdout.buffer.write(said)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+while True:
+    listen()
 """
 
 
