@@ -37,7 +37,6 @@ from bot.services.alarms.watchdog import Watchdog
 from bot.services.catalogue import Catalogue, KeptMessage
 from bot.services.contracts.destination import Notice
 from bot.services.contracts.polling import PollingState
-from bot.services.delivery.notices import NoticeSender
 from bot.services.drill.drill import Drills
 from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.store import Store
@@ -90,7 +89,7 @@ def build_courier(
     sleep: Sleep = asyncio.sleep,
 ) -> Courier:
     """Build the product for one command; without a `bot` it does not talk to Telegram. Nothing is sent yet."""
-    courier, _, _, _ = _build(settings, catalogue, store, bot, events=Events(), polling=None, clock=clock, sleep=sleep)
+    courier, _, _ = _build(settings, catalogue, store, bot, events=Events(), polling=None, clock=clock, sleep=sleep)
     return courier
 
 
@@ -102,13 +101,11 @@ def build_service(
     from bot.handlers import Pace, build_dispatcher  # noqa: PLC0415
 
     polling, started_at = PollingState(), clock()
-    courier, announcer, local_files, notifier = _build(
+    courier, announcer, local_files = _build(
         settings, catalogue, store, bot, events=events, polling=polling, clock=clock
     )
     watchdog = Watchdog(settings.heartbeat_url.get_secret_value())
-    planned = PlannedRuns(
-        courier, watchdog, started_at=started_at, next_run_changed=events.next_run_changed, clock=clock
-    )
+    planned = PlannedRuns(courier, watchdog, started_at=started_at, next_run_changed=events.next_run_changed)
     heartbeat = HeartbeatWriter(catalogue, planned.scheduler.next_run, started_at=started_at)
     poller = Poller(
         bot,
@@ -129,13 +126,13 @@ def build_service(
         bot=bot,
         poller=poller,
         planned=planned,
-        drill_schedule=DrillSchedule(courier, clock=clock),
+        drill_schedule=DrillSchedule(courier),
         watchdog=watchdog,
         heartbeat=heartbeat,
         supervision=supervision,
         announcer=announcer,
         local_files=local_files,
-        first=FirstBackup(courier=courier, planned=planned, notifier=notifier),
+        first=FirstBackup(courier=courier, planned=planned),
     )
 
 
@@ -149,7 +146,7 @@ def _build(
     polling: PollingState | None,
     clock: Clock,
     sleep: Sleep = asyncio.sleep,
-) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck, NoticeSender]:
+) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck]:
     """Build every part from those below it. Without `polling`, nobody polls in this process."""
     texts = NoticeTexts(timezone=settings.timezone, server=settings.server_name)
     telegram = Telegram.over(bot, settings) if bot is not None else Telegram.absent()
@@ -308,7 +305,7 @@ def _build(
         asked=telegram.asked,
         news=events.news,
     )
-    return courier, announcer, local_files, notifier
+    return courier, announcer, local_files
 
 
 def left_messages(live: LiveMessages, inventory: Inventory) -> TellLeft:

@@ -8,7 +8,6 @@ from datetime import datetime
 from loguru import logger
 
 from bot.app.destinations import open_bucket_archives
-from bot.clock import Clock
 from bot.config.cron import DRILLS_OFF
 from bot.errors import AbortedError, CourierError
 from bot.models import Drill
@@ -24,13 +23,13 @@ STOP_WITHIN = 2.0
 class DrillSchedule:
     """The test-restores by DRILL_SCHEDULE, while the service runs."""
 
-    def __init__(self, courier: Courier, *, clock: Clock) -> None:
+    def __init__(self, courier: Courier) -> None:
         self._settings, self._catalogue = courier.settings, courier.catalogue
         self._drills, self._alarms = courier.drills, courier.alarms
         self._abort = Abort()
         self._scheduler: Scheduler | None = None
         if (expression := courier.settings.drill_schedule) != DRILLS_OFF:
-            self._scheduler = Scheduler(expression, courier.settings.timezone, self._planned, clock=clock)
+            self._scheduler = Scheduler(expression, courier.timezone, self._planned, clock=courier.clock)
 
     async def start(self) -> None:
         """Begin; a test-restore that was missed while nothing ran is made up for."""

@@ -8,7 +8,6 @@ from loguru import logger
 
 from bot.app.planned_runs import PlannedRuns
 from bot.errors import CourierError
-from bot.services.delivery.notices import NoticeSender
 from bot.services.manager import Courier
 from bot.texts.first_backup import protected
 
@@ -19,7 +18,6 @@ class FirstBackup:
 
     courier: Courier
     planned: PlannedRuns
-    notifier: NoticeSender
 
     async def make(self) -> None:
         """Back up at once where nothing was ever backed up, unless somebody paused, and tell the admins. Never raises.
@@ -53,4 +51,4 @@ class FirstBackup:
             if settings.receive
             else ()
         )
-        await self.notifier.notify(html, loud=False, to=courier.people.admins, buttons=buttons)
+        await courier.notifier.notify(html, loud=False, to=courier.people.admins, buttons=buttons)

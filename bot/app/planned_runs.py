@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from loguru import logger
 
-from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.models import PAUSED, Actor, BackupState, Delivery, RunResult, Trigger
 from bot.services.alarms.watchdog import Watchdog
@@ -42,7 +41,6 @@ class PlannedRuns:
         *,
         started_at: datetime,
         next_run_changed: Callable[[], Awaitable[None]],
-        clock: Clock,
     ) -> None:
         """`started_at` is when the service began: what was planned before is made up for.
 
@@ -54,7 +52,7 @@ class PlannedRuns:
         self._settling = Nursery()
         self._started_at, self._next_run_changed = started_at, next_run_changed
         self.scheduler = Scheduler(
-            courier.settings.schedule, courier.settings.timezone, self._run, clock=clock, on_skipped=_tell_of_overlap
+            courier.settings.schedule, courier.timezone, self._run, clock=courier.clock, on_skipped=_tell_of_overlap
         )
         self._paused: tuple[datetime | None] | None = None  # the end of the pause that the scheduler keeps
         self._caught_up: datetime | None = None

@@ -53,7 +53,7 @@ def build_dispatcher(
 
     `pace` bounds how often a live view is redrawn; after `patience` seconds a slow screen says that it is checking.
     """
-    timezone, clock = courier.timezone, courier.clock
+    clock = courier.clock
     view = LiveView(pace or Pace(), courier.live)
     proposals = Tickets[str](clock, most=100, valid=PROPOSAL_VALID_FOR)
     dispatcher = Dispatcher(
@@ -61,21 +61,17 @@ def build_dispatcher(
         people=courier.people,
         people_screens=PeopleScreens(courier.people, courier.catalogue, courier.notifier, clock),
         manager=courier,
-        restores=courier.restores,
         timetable=courier.timetable,
         preferences=courier.preferences,
         alarms=courier.alarms,
-        drills=courier.drills,
         inbox=courier.inbox,
         timers=courier.timers,
         ledger=courier.ledger,
-        timezone=timezone,
-        clock=clock,
         owners=MessageOwners(clock),
         view=view,
         live_runs=LiveRuns(courier, view),
-        live_restores=LiveRestores(courier.restores, timezone, clock, view),
-        live_inbox=LiveInbox(timezone, clock, view),
+        live_restores=LiveRestores(courier, view),
+        live_inbox=LiveInbox(courier, view),
         albums=Albums(),
         questions=Tickets[Question](clock, most=200, valid=VALID_FOR),
         schedule_screens=ScheduleScreens(courier, courier.timetable, proposals),

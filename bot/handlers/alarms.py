@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from aiogram import BaseMiddleware, F, Router
 from aiogram.types import CallbackQuery, TelegramObject
 
-from bot.clock import Clock
 from bot.handlers.alarm_buttons import OfAlarm
 from bot.handlers.backup import LiveRuns
 from bot.handlers.dashboard import invite_again
@@ -74,11 +73,11 @@ async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: ButtonPr
 
 
 async def hush_alarm(
-    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms, clock: Clock
+    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms, manager: Manager
 ) -> None:
     """Remind this admin alone a day from now."""
     address = Recipient(chat_id=press.chat_id).address
-    await alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
+    await alarms.hush(callback_data.id, address, manager.clock() + HUSHED_FOR, actor=press.actor)
     await press.answer(words.HUSHED)
 
 

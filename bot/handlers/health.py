@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
@@ -28,7 +27,6 @@ from bot.texts.first_backup import RARER
 from bot.texts.health import checking, drilling, too_slow
 
 if TYPE_CHECKING:
-    from bot.services.drill.drill import Drills
     from bot.services.manager import Manager
 
 GIVEN_UP_AFTER = 60.0
@@ -76,15 +74,14 @@ async def examine_everything(_: CallbackQuery, press: ButtonPress, manager: Mana
         await press.draw(Screen(examination_texts.examination(found), keyboards.to_health()))
 
 
-async def rehearse_newest(
-    _: CallbackQuery, press: ButtonPress, drills: Drills, timezone: ZoneInfo, view: LiveView
-) -> None:
+async def rehearse_newest(_: CallbackQuery, press: ButtonPress, manager: Manager, view: LiveView) -> None:
     """Test-restore the newest backup now, and draw what came of it."""
     await press.draw(Screen(drilling(), keyboards.to_health()))
     async with view.showing(press.slot, LiveKind.DRILL):
         abort = Abort()
         try:
-            screen = Screen(health_texts.drilled(await drills.drill_newest(actor=press.actor, abort=abort), timezone))
+            drill = await manager.drills.drill_newest(actor=press.actor, abort=abort)
+            screen = Screen(health_texts.drilled(drill, manager.timezone))
         except CourierError as error:
             screen = Screen(answers.failure(error))
         finally:

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.enums import ButtonStyle, ContentType
@@ -17,7 +16,6 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, User
 from loguru import logger
 from pydantic import Field
 
-from bot.clock import Clock
 from bot.errors import NotFoundError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, Row, button, keyboard, of_backup, page_of, turn_pages
@@ -35,6 +33,7 @@ from bot.texts.history import COPY_SHA256
 if TYPE_CHECKING:
     from bot.services.inbox import Inbox
     from bot.services.inbox.upload import Upload
+    from bot.services.manager import Manager
 
 PER_PAGE = 8
 SETTLE = 0.2
@@ -160,8 +159,7 @@ class _View:
 class LiveInbox:
     """Draws uploads, each in one message; one in which another screen was opened is left alone."""
 
-    timezone: ZoneInfo
-    clock: Clock
+    manager: Manager
     view: LiveView
     _views: dict[str, _View] = field(default_factory=dict)
 
@@ -221,7 +219,7 @@ class LiveInbox:
 
     def screen(self, found: UploadView, *, page: int = 0) -> Screen:
         """Return an upload as it stands, of a catalogue's restore points one page."""
-        now, timezone = self.clock(), self.timezone
+        now, timezone = self.manager.clock(), self.manager.timezone
         if found.phase is UploadPhase.LISTING and found.listing is not None:
             page, points, more = page_of(found.listing.points, page, PER_PAGE)
             pages = max(1, -(-len(found.listing.points) // PER_PAGE))

@@ -12,7 +12,6 @@ from aiogram import F, Router
 from aiogram.types import CallbackQuery
 from loguru import logger
 
-from bot.clock import Clock
 from bot.errors import BusyError, CourierError
 from bot.handlers import restore_buttons
 from bot.handlers.drawing.keyboards import BackupAct, OfBackup
@@ -35,7 +34,7 @@ from bot.texts import restoring
 from bot.texts import runs as run_texts
 
 if TYPE_CHECKING:
-    from bot.services.restore_chat.session import RestoreSessions
+    from bot.services.manager import Manager
 
 _Report = Callable[[RestoreProgress], None]
 _Make = Callable[[_Report], Coroutine[Any, Any, ConfirmablePlan]]
@@ -48,9 +47,7 @@ _SCREEN_STAYS = {StaleReason.USED, StaleReason.OTHERS, StaleReason.ELSEWHERE}
 class LiveRestores:
     """Draws plans in the making and restores; a restore belongs to the service and ends whatever the message does."""
 
-    restores: RestoreSessions
-    timezone: ZoneInfo
-    clock: Clock
+    manager: Manager
     view: LiveView
 
     async def make_plan(self, press: ButtonPress, make: _Make, back: RestoreChoice | None) -> None:
@@ -78,32 +75,32 @@ class LiveRestores:
         plan = pending.prepared.plan
         blocked = bool(plan.all_obstacles)
         if not slot.current or blocked:
-            await self.restores.drop(pending)
-            text = plan_texts.plan(plan, self.clock(), self.timezone, None)
+            await self.manager.restores.drop(pending)
+            text = plan_texts.plan(plan, self.manager.clock(), self.manager.timezone, None)
             await self.view.settle(slot, Screen(text, _ways_on(back)))
             return
         if slot.origin is not None:
-            self.restores.shown(pending, slot.origin)  # before anybody can see it, and press
-        text = plan_texts.plan(plan, self.clock(), self.timezone, pending.expires_at)
+            self.manager.restores.shown(pending, slot.origin)  # before anybody can see it, and press
+        text = plan_texts.plan(plan, self.manager.clock(), self.manager.timezone, pending.expires_at)
         try:
             await self.view.settle(slot, Screen(text, restore_buttons.restore_plan(pending.id, plan.act)))
         except BaseException:
-            await self.restores.drop(pending)
+            await self.manager.restores.drop(pending)
             raise
         if slot.origin is not None:
-            self.restores.shown(pending, slot.origin)  # where it really stands
+            self.manager.restores.shown(pending, slot.origin)  # where it really stands
 
     async def carry_out(self, press: ButtonPress, plan_id: str) -> None:
         """Begin a confirmed restore, and follow it to its result."""
-        pending = await self.restores.ask(plan_id, requester_of(press), message_of(press))
+        pending = await self.manager.restores.ask(plan_id, requester_of(press), message_of(press))
         async with self.view.showing(press.slot, LiveKind.RESTORE) as shown:
-            work = await self.restores.begin(plan_id, requester_of(press), message_of(press))
+            work = await self.manager.restores.begin(plan_id, requester_of(press), message_of(press))
             await press.answer(restoring.STARTED)
             await self.view.follow(shown, self._progress, work)
             try:
                 # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
                 result = await asyncio.shield(work)
-                screen = Screen(restoring.result(result, self.timezone), restore_buttons.restored(result))
+                screen = Screen(restoring.result(result, self.manager.timezone), restore_buttons.restored(result))
             except CourierError as error:
                 screen = Screen(restoring.failed(error), restore_buttons.plan_gone(pending.choice_id))
             slot = press.slot
@@ -112,8 +109,10 @@ class LiveRestores:
             await self.view.settle(slot, screen)
 
     def _progress(self) -> Screen:
-        run = self.restores.running
-        return Screen(run_texts.progress(run, self.clock(), self.timezone) if run is not None else restoring.STARTED)
+        manager, run = self.manager, self.manager.restores.running
+        return Screen(
+            run_texts.progress(run, manager.clock(), manager.timezone) if run is not None else restoring.STARTED
+        )
 
 
 def build_restore_router() -> Router:
@@ -150,8 +149,8 @@ async def press_restore(
 ) -> None:
     """Ask which databases; where there is no choice, make the plan at once."""
     if callback_data.source.startswith("c"):  # another page of a choice
-        choice = live_restores.restores.choice(callback_data.source, requester_of(press))
-        await _draw_choice(press, choice, callback_data.item, live_restores.timezone)
+        choice = live_restores.manager.restores.choice(callback_data.source, requester_of(press))
+        await _draw_choice(press, choice, callback_data.item, live_restores.manager.timezone)
     else:
         await begin_choice(press, callback_data.source, live_restores)
 
@@ -167,30 +166,28 @@ async def begin_choice(press: ButtonPress, source: str, live_restores: LiveResto
 
     Raises as `RestoreSessions.choose`.
     """
-    choice = await live_restores.restores.choose(source, requester_of(press), only=only)
+    choice = await live_restores.manager.restores.choose(source, requester_of(press), only=only)
     if only or len(choice.names) <= 1:
         await _make_plan(press, choice, live_restores)
     else:
-        await _draw_choice(press, choice, 0, live_restores.timezone)
+        await _draw_choice(press, choice, 0, live_restores.manager.timezone)
 
 
-async def tick_databases(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
-) -> None:
+async def tick_databases(_: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager) -> None:
     """Tick one database, or all of them; the item is its number, or the page where it was pressed."""
-    choice, page = restores.choice(callback_data.source, requester_of(press)), callback_data.item
+    choice, page = manager.restores.choice(callback_data.source, requester_of(press)), callback_data.item
     if callback_data.step is RestoreStep.ALL:
         choice.tick_all()
     else:
         choice.tick(callback_data.item)
         page //= restore_buttons.CHOICES_PER_PAGE
-    await _draw_choice(press, choice, page, timezone)
+    await _draw_choice(press, choice, page, manager.timezone)
 
 
 async def ask_for_plan(
     _: CallbackQuery, callback_data: Restore, press: ButtonPress, live_restores: LiveRestores
 ) -> None:
-    choice = live_restores.restores.choice(callback_data.source, requester_of(press))
+    choice = live_restores.manager.restores.choice(callback_data.source, requester_of(press))
     if choice.names and not choice.chosen:
         press.give_back()
         await press.answer(restoring.NOTHING_TICKED, alert=True)
@@ -198,16 +195,14 @@ async def ask_for_plan(
     await _make_plan(press, choice, live_restores)
 
 
-async def press_red_button(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
-) -> None:
+async def press_red_button(_: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager) -> None:
     """Ask once more; a wrong press is told why it does nothing."""
     try:
-        pending = await restores.ask(callback_data.source, requester_of(press), message_of(press))
+        pending = await manager.restores.ask(callback_data.source, requester_of(press), message_of(press))
     except (WrongPressError, BusyError) as error:
         await _say_no(press, error)
         return
-    text = plan_texts.ask(pending.prepared.plan, pending.expires_at, timezone)
+    text = plan_texts.ask(pending.prepared.plan, pending.expires_at, manager.timezone)
     await press.draw(Screen(text, restore_buttons.sure_to_replace(pending.id)))
 
 
@@ -221,9 +216,9 @@ async def confirm_restore(
         await _say_no(press, error)
 
 
-async def put_aside(_: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions) -> None:
+async def put_aside(_: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager) -> None:
     """Leave everything as it is."""
-    choice_id = ""
+    choice_id, restores = "", manager.restores
     if callback_data.source.startswith("p"):
         try:
             choice_id = (await restores.cancel(callback_data.source, requester_of(press), message_of(press))).choice_id
@@ -237,13 +232,13 @@ async def put_aside(_: CallbackQuery, callback_data: Restore, press: ButtonPress
 
 async def press_undo(_: CallbackQuery, callback_data: Restore, press: ButtonPress, live_restores: LiveRestores) -> None:
     """Make the plan that brings back what a restore replaced."""
-    restores, requester, restore_id = live_restores.restores, requester_of(press), callback_data.source[1:]
+    restores, requester, restore_id = live_restores.manager.restores, requester_of(press), callback_data.source[1:]
     await live_restores.make_plan(press, lambda report: restores.plan_undo(restore_id, requester, report), None)
 
 
 async def _make_plan(press: ButtonPress, choice: RestoreChoice, live: LiveRestores) -> None:
     requester = requester_of(press)
-    await live.make_plan(press, lambda report: live.restores.plan(choice.id, requester, report), choice)
+    await live.make_plan(press, lambda report: live.manager.restores.plan(choice.id, requester, report), choice)
 
 
 async def _draw_choice(press: ButtonPress, choice: RestoreChoice, page: int, timezone: ZoneInfo) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery, Message, User
@@ -94,10 +93,10 @@ async def pick_time(
 
 
 async def ask_for_expression(
-    _: CallbackQuery, press: ButtonPress, timezone: ZoneInfo, questions: Tickets[Question]
+    _: CallbackQuery, press: ButtonPress, manager: Manager, questions: Tickets[Question]
 ) -> None:
     questions.issue(Question(_KIND), under=press.admin_id)
-    await press.draw(Screen(words.ask_expression(timezone), buttons.cancel()))
+    await press.draw(Screen(words.ask_expression(manager.timezone), buttons.cancel()))
 
 
 async def type_expression(
