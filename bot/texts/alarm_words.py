@@ -220,14 +220,19 @@ def _drill(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     )
 
 
-def _unreachable(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+def _unreachable(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     who, said = shortened(alarm.fact("name") or alarm.subject, 60), reason_words(alarm.why)
     joined = "" if not said else f"{who}{' ' if said.startswith(('must ', 'has ', 'is ')) else ': '}{said}. "
+    over = f"{who} {'is sent nothing any more' if alarm.ending == AlarmEnding.NOT_NAMED else 'can be reached again'}"
+    if since := alarm.fact("since"):
+        what = f"Since {moment(datetime.fromisoformat(since), now, timezone)}: {said}."
+        mend = "Mend that; what is owed is sent then."
+        return AlarmWords(title=f"No backup reaches {who}", what=what, mend=mend, over=over)
     return AlarmWords(
         title=f"{who} can't be reached",
         what=f"{joined}What {who} is to receive is kept, and sent afterwards.",
         mend=f"Forward {who} the invitation that the button makes." if is_to_press_start(alarm) else "",
-        over=f"{who} {'is sent nothing any more' if alarm.ending == AlarmEnding.NOT_NAMED else 'can be reached again'}",
+        over=over,
     )
 
 

@@ -1,4 +1,4 @@
-"""Checks the catalogue, the disk and the recipients for troubles, and opens and closes alarms accordingly."""
+"""Checks the catalogue and the disk for troubles, and opens and closes alarms accordingly."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from bot.models import (
 from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.lifecycle import AlarmCheck
 from bot.services.alarms.lost import lost_facts
+from bot.services.alarms.reach import ReachCheck
 from bot.services.alarms.shrinking import keep_baseline
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead
@@ -73,6 +74,7 @@ class AlarmChecks:
         self._alarms, self._catalogue, self._store, self._timetable = alarms, catalogue, store, timetable
         self._running, self._stale_after = running, stale_after
         self._people, self._take_stock, self._clock = people, take_stock, timetable.now
+        self._reach = ReachCheck(alarms, catalogue, people, clock=timetable.now)
         self._started_at = timetable.now()
         self._mark: tuple[int, str, int] | None = None
         self._latest: Backup | None = None
@@ -82,7 +84,7 @@ class AlarmChecks:
     @property
     def all(self) -> tuple[AlarmCheck, ...]:
         """The parts, each of which can fail by itself."""
-        return (self.backups, self.runs, self.staleness, self.drills, self.archives, self.recipients, self.disk)
+        return (self.backups, self.runs, self.staleness, self.drills, self.archives, self._reach.check, self.disk)
 
     async def backups(self) -> None:
         """Read the newest good backup and run, if they are not the same as before: they can be long."""
@@ -228,22 +230,6 @@ class AlarmChecks:
             return
         facts: Facts = (("backup", drill.backup_id), ("source", drill.source), ("cause", drill.result.code))
         await self._alarms.raise_(AlarmKind.DRILL, (*facts, *drill.result.facts))
-
-    async def recipients(self) -> None:
-        """Who can't be reached, and has to do something about it."""
-        current = await self._catalogue.recipients.all_current(self._people.everybody)
-        parked = {r: reason for r, reason in (await self._catalogue.recipients.parked()).items() if r in current}
-        for status in await self._people.statuses(parked):
-            if status.invited:
-                continue  # they have yet to press Start for the first time
-            why = status.parked_reason
-            facts = (("name", status.name or status.recipient.called), ("cause", why.code), *why.facts)
-            await self._alarms.raise_(f"{AlarmKind.UNREACHABLE}:{status.recipient.address}", facts)
-        here, away = ({one.address for one in ones} for ones in ((*self._people.everybody, *current), parked))
-        for alarm in await self._open(AlarmKind.UNREACHABLE):
-            if alarm.subject not in away:
-                ending = AlarmEnding.MENDED if alarm.subject in here else AlarmEnding.NOT_NAMED
-                await self._alarms.clear(alarm.key, ending)
 
     async def disk(self) -> None:
         """Whether the next backup, and the one after it, will find room."""

@@ -29,6 +29,7 @@ from tests.world import faults
 from tests.world.catalogue import limit_pages, run_sql
 from tests.world.databases import change, damage, make_database
 from tests.world.messages import texts
+from tests.world.places import KEYS, STORE
 
 MINUTE = timedelta(minutes=1)
 
@@ -413,3 +414,30 @@ async def test_who_was_removed_while_they_could_not_be_reached_is_not_said_to_be
     await scene.restart()
     await scene.courier.alarm_loop.deliver()
     assert texts_of(scene.ann)[-1].startswith("✅ Ben is sent nothing any more.")
+
+
+async def test_a_store_that_takes_nothing_for_hours_is_an_alarm_until_it_does(scene: Scene, s3: str) -> None:
+    """However often it is tried, superseded and restarted: nobody looks at a status for weeks."""
+    scene.settings |= {"OBJECT_STORES": STORE, "S3_ENDPOINT": "http://127.0.0.1:9", **KEYS}
+    await scene.restart()
+    assert await scene.pass_time(3 * HOUR, scene.back_up) == []
+    assert await scene.pass_time(HOUR, scene.back_up) == [f"unreachable:{STORE}"]
+    (said,) = [text for text in texts_of(scene.ann) if text.startswith(f"⚠️ No backup reaches {STORE}\nSince today ")]
+    assert "the store can't be reached" in said
+    await scene.restart()
+    assert await scene.pass_time(HOUR, scene.back_up) == [f"unreachable:{STORE}"]
+    assert said in texts_of(scene.ann)
+    scene.settings["S3_ENDPOINT"] = s3
+    await scene.restart()
+    assert await scene.pass_time(HOUR, scene.back_up) == []
+    assert texts_of(scene.ann)[-1].startswith(f"✅ {STORE} can be reached again")
+
+
+async def test_what_is_not_tried_again_by_itself_is_an_alarm_at_once(scene: Scene) -> None:
+    """A volume that the server does not take parks no chat, and would be missing there for ever without a word."""
+    large = scene.standin.inject(faults.too_large(), "sendDocument", chat_id=scene.ben.id, times=None)
+    assert await scene.alarmed() == [f"unreachable:{scene.ben.id}"]
+    (said,) = [text for text in texts_of(scene.ann) if text.startswith("⚠️ No backup reaches ")]
+    assert "set a smaller VOLUME_SIZE_MB" in said
+    large.cancel()
+    assert await scene.pass_time(HOUR, scene.back_up) == []
