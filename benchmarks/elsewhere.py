@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.services.delivery.places import Post, empty_bucket, running_mail, running_s3
+from tests.world.places import Post, empty_bucket, running_mail, running_s3
 
 PROGRAM = """
 import asyncio, json, sys, time
@@ -17,7 +17,7 @@ from bot.models import Recipient, Volume
 from bot.services.mail.client import MB
 from bot.services.contracts.destination import OutgoingVolume
 from bot.services.files.slices import ArchiveSlice
-from tests.services.delivery.places import MAILBOX, mail_destination, s3_bucket
+from tests.world.places import MAILBOX, mail_destination, s3_bucket
 
 def peak():
     status = Path("/proc/self/status").read_text()

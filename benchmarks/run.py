@@ -10,7 +10,7 @@ from pathlib import Path
 from loguru import logger
 
 from bot.app.service import open_courier
-from bot.cli.opening import open_for_restore
+from bot.cli.restore_opening import open_for_restore
 from bot.config.settings import Settings, load_settings
 from bot.models import RestoreProgress, RunResult, Trigger
 from bot.services.concurrency.abort import Abort
@@ -55,7 +55,7 @@ async def restored(folder: Path, target: Path) -> tuple[float, float]:
     async with open_for_restore(settings, reading=False) as (context, configured):
         start = time.perf_counter()
         restorer = Restorer(context, configured)
-        origin = await find_source(context.catalogue, context.store.folder, "latest")
+        origin = await find_source(context.catalogue, context.store.folder, "latest", settings.timezone)
         async with restorer.prepare(origin, abort=Abort(), report=unseen) as prepared:
             planned = time.perf_counter()
             await restorer.restore(prepared, requested_by="a benchmark", abort=Abort(), report=unseen)

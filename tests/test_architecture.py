@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -165,6 +166,21 @@ def test_the_vocabulary_has_one_address() -> None:
     for path in (*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))):
         if path.parent != BOT / "models":
             assert not imports_of(path) & inner, path
+
+
+@pytest.mark.parametrize(
+    "path", [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tools").glob("*.py")], ids=lambda path: path.stem
+)
+def test_what_no_test_runs_imports_what_there_is(path: Path) -> None:
+    """Benchmarks and tools, and the programs that they run, after something has moved."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    for program in (tree, *(ast.parse(text) for text in texts if text.startswith("\nimport "))):
+        for node in ast.walk(program):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in ("bot", "tests", "benchmarks"):
+                for one in node.names:
+                    there = importlib.import_module(str(node.module))
+                    assert hasattr(there, one.name) or importlib.import_module(f"{node.module}.{one.name}")
 
 
 @pytest.mark.parametrize(
