@@ -18,6 +18,8 @@ EXPECTED = (
 )
 """The statement that asks for the paths of the databases that are expected."""
 
+_ENDED = f"{ORDINARY} AND state NOT IN ('running', 'interrupted')"
+_NEWEST = f"backup_id = (SELECT id FROM backups WHERE {_ENDED} {BY_TIME} LIMIT 1)"
 _LET_GO = "FROM database_names WHERE let_go_at IS NOT NULL AND let_go_named >= ?"
 
 
@@ -57,12 +59,21 @@ class DatabaseTable(CatalogueTable):
 
     @writing
     async def let_go(self, names: Iterable[str], *, named: bool = False) -> None:
-        """Expect databases no longer, until they are found again; `named` where DATABASES names their paths."""
+        """Expect databases no longer, until they are found again; `named` where DATABASES names their paths.
+
+        One that never was there is known from the newest run, which was without it.
+        """
+        names = set(names)
+        await self._db.execute(
+            f"INSERT OR IGNORE INTO database_names (path, name) SELECT path, name FROM skipped WHERE {_NEWEST}"
+            f" AND name {AMONG}",
+            names,
+        )
         await self._db.execute(
             f"UPDATE database_names SET let_go_at = ?, let_go_named = ? WHERE name {AMONG}",
             self._db.clock(),
             named,
-            set(names),
+            names,
         )
 
     @reading
@@ -70,10 +81,7 @@ class DatabaseTable(CatalogueTable):
         """Return the names of the databases that the newest run, not one cut off, was without for these reasons."""
         return tuple(
             await self._db.column(
-                f"SELECT name FROM skipped WHERE reason {AMONG} AND backup_id = (SELECT id FROM backups"
-                f" WHERE {ORDINARY} AND state NOT IN ('running', 'interrupted') {BY_TIME} LIMIT 1)"
-                " ORDER BY position",
-                set(reasons),
+                f"SELECT name FROM skipped WHERE {_NEWEST} AND reason {AMONG} ORDER BY position", set(reasons)
             )
         )
 

@@ -144,6 +144,19 @@ async def test_what_a_pattern_found_before_is_missed_until_it_is_back(scene: Sce
     assert await scene.alarmed() == []
 
 
+async def test_what_never_was_there_is_let_go_too(scene: Scene) -> None:
+    """A path in DATABASES with a slip, or of a program that is gone: what was said of it holds at the next run."""
+    scene.sources = [*scene.sources, scene.users.with_name("never.db")]
+    await scene.restart()
+    assert await scene.alarmed() == ["skipped:never.db"]
+    await scene.accept("skipped")
+    assert await scene.pass_time(2 * HOUR, scene.back_up) == []
+    make_database(scene.users.with_name("never.db"))
+    assert await scene.pass_time(HOUR, scene.back_up) == []
+    scene.users.with_name("never.db").unlink()
+    assert await scene.pass_time(HOUR, scene.back_up) == ["skipped:never.db"]
+
+
 async def test_what_was_let_go_is_missed_again_where_it_is_named(scene: Scene) -> None:
     """ "It is right" speaks of the pattern; who then writes the path itself into DATABASES wants it."""
     path = await watch_a_pattern(scene, "*.db")

@@ -93,6 +93,18 @@ async def test_what_began_and_ended_while_telegram_was_down_is_told_in_one_silen
     assert message.text.startswith("✅ users.db is backed up again")
 
 
+async def test_what_was_accepted_before_somebody_could_be_told_is_no_word_to_them(scene: Scene) -> None:
+    """Ann has said that all is as it should be: Ben, who never heard the alarm, has nothing to be put right."""
+    scene.sources[0].unlink()
+    down = scene.standin.inject(faults.server_error(), "sendMessage", chat_id=scene.ben.id, times=None)
+    await scene.back_up()
+    await scene.accept("skipped")
+    down.cancel()
+    await scene.pass_time(2 * HOUR, scene.back_up)
+    assert texts_of(scene.ann)[-1].startswith("✅ users.db was removed on purpose")
+    assert texts_of(scene.ben) == []
+
+
 async def test_a_clock_that_is_set_back_silences_no_alarm(scene: Scene) -> None:
     """Neither the pause after a failure nor the time to the next reminder lasts until the old date is back."""
     scene.sources[0].unlink()
