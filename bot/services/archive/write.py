@@ -58,17 +58,11 @@ class ArchiveWriter:
         self._compression, self._mix, self._records = compression, mix, records
         self._proof = ArchiveProof()
         self._finished = False
-        self._deflation: Deflation | None = None
         self._threads: Executor
         self._part: PartFile
         self._stream: MemberStream
         self._chunks: AsyncGenerator[bytes, None]
         self._output: ZipOutput | SealedOutput
-
-    @property
-    def takes_over(self) -> bool:
-        """Whether some of it was copied from another archive."""
-        return self._deflation is not None and self._deflation.copied > 0
 
     async def __aenter__(self) -> Self:
         keep_memory_flat()
@@ -100,7 +94,7 @@ class ArchiveWriter:
         sized = await in_thread(self._threads, lambda: [(source, source.size()) for source in sources])
         to_deflate = sum(size for source, size in sized if source.deflated is None)
         mix = self._mix or policy_for(self._compression, to_deflate)
-        self._deflation = deflation = await self._stack.enter_async_context(Deflation(mix, abort=self._abort))
+        deflation = await self._stack.enter_async_context(Deflation(mix, abort=self._abort))
         self._stream = MemberStream(deflation, expect=self._proof.expect, progress=progress, records=self._records)
         await self._stream.append(sized)
         if self._seal is None:

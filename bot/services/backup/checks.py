@@ -175,7 +175,7 @@ async def archive_checked(
             left_out += [one.skipped for one in checked if one.skipped is not None]
             included = [one.snapshot for one in checked if one.skipped is None]
         except ArchiveError as error:
-            if comparison is not None and (same or archive.takes_over):
+            if comparison is not None and known:
                 await comparison.distrust({one.backup.id: one.backup for one in known.values()}.values(), error)
                 known = NOTHING_EARLIER
                 continue

@@ -181,8 +181,6 @@ class Deflation:
         self._ahead: asyncio.Queue[Future[bytes] | bytes | Content | Exception] = asyncio.Queue(count + 1)
         self._tasks = Nursery()
         self._feeder: asyncio.Task[None] | None = None
-        self.copied = 0
-        """Bytes that were not deflated here, but copied from an archive."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -234,7 +232,6 @@ class Deflation:
             while some := await in_thread(self._reader, lambda: list(islice(blocks, BLOCKS_AT_ONCE))):
                 for block in some:
                     if block.deflated:
-                        self.copied += len(block.deflated)
                         await self._ahead.put(block.deflated)
                         continue
                     if mix is None and not (reading.has_earlier and number < FEW_BLOCKS):
@@ -252,7 +249,6 @@ class Deflation:
         try:
             while some := await in_thread(self._reader, lambda: list(islice(pieces, PIECES_AT_ONCE))):
                 for piece in some:
-                    self.copied += len(piece)
                     await self._ahead.put(piece)
         finally:
             await in_thread(self._reader, pieces.close)

@@ -231,12 +231,15 @@ def rot(house: Hours, archive: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [remove, truncate, rot])
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
+@pytest.mark.parametrize("beside", ["the same", "changed"])
 async def test_a_spoiled_archive_costs_the_full_way_and_nothing_else(
-    house: Hours, spoil: Callable[[Hours, Path], None], when: str, monkeypatch: pytest.MonkeyPatch
+    house: Hours, spoil: Callable[[Hours, Path], None], when: str, beside: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the run, or between its looking for blocks and copying them."""
+    """Before the run, or between its looking for blocks and copying them, also the first of all that it copies."""
     first, _ = await house.hour()
     rewrite(100)(house.x)
+    if beside == "changed":
+        change(house.y, "UPDATE entries SET text = 'new' WHERE id = 7")
     look = Comparison.earlier
 
     async def looked(self: Comparison, *arguments: Any, **more: Any) -> Mapping[str, Earlier]:
@@ -244,7 +247,7 @@ async def test_a_spoiled_archive_costs_the_full_way_and_nothing_else(
             spoil(house, house.archive(first))
         found = await look(self, *arguments, **more)
         if when == "meanwhile":
-            assert [one.same for one in found.values()] == [False, True]
+            assert [one.same for one in found.values()] == [False, beside == "the same"]
             spoil(house, house.archive(first))
         return found
 
@@ -272,6 +275,26 @@ async def test_blocks_of_sealed_archives_are_copied_where_their_key_is(house: Ho
     assert (len(house.copied) >= 4) is held
     _archive, manifest = await verify_any(house.archive(backup), house.store, Keys(identities=(secret,)))
     assert manifest.databases == backup.databases
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5])
+async def test_a_sealed_archive_that_rots_costs_the_full_way_and_nothing_else(house: Hours, place: float) -> None:
+    """What is sealed can't be read at all where a bit of it is another, so no block comes out of it."""
+    secret, public = new_identity()
+    key = house.env.with_name("key.txt")
+    key.write_text(secret)
+    key.chmod(0o600)
+    with house.env.open("a") as env:
+        env.write(f"AGE_RECIPIENTS={public}\nAGE_IDENTITY_FILE='{key}'\n")
+    first = await house.back_up()
+    house.spoil(first, int(first.archive_bytes * place))
+    rewrite(1)(house.x)
+    change(house.y, "UPDATE entries SET text = 'new' WHERE id = 7")
+    second = await house.back_up()
+    _archive, manifest = await verify_any(house.archive(second), house.store, Keys(identities=(secret,)))
+    assert manifest.databases == second.databases
+    assert [one.name for one in second.databases] == ["x.db", "y.db"]
+    assert (await house.backup(first.id)).damaged
 
 
 async def no_more(house: Hours, _first: Backup) -> None:
