@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from bot.models import Backup, DeliveryState, Recipient
 from bot.services.contracts.destination import Outcome, OutgoingVolume, Parked, Sent, TooLarge, Transient
@@ -87,6 +88,26 @@ async def test_a_servers_answer_says_what_to_do(house: House, answers: Any, kind
         found = await outcome(house, mail_destination(port))
     assert isinstance(found, kind)
     assert words in found.sentence
+
+
+class HangsUp(Post):
+    """Takes a mail, and goes before it has said so."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        await super().handle_DATA(server, session, envelope)
+        server.transport.abort()
+        return ""
+
+
+async def test_a_mail_whose_answer_was_lost_may_have_arrived(house: House) -> None:
+    """The next try waits longer than after one that can't have; a refusal is none of these."""
+    async with running_mail(post := HangsUp()) as port:
+        found = await outcome(house, mail_destination(port))
+    assert isinstance(found, Transient)
+    assert found.ambiguous
+    assert len(post.mails) == 1
+    async with running_mail(Post(at_rcpt="451 later")) as port:
+        assert not (await outcome(house, mail_destination(port))).ambiguous
 
 
 async def test_a_server_that_announces_a_lower_limit_is_not_sent_to(house: House) -> None:
