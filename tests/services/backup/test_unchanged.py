@@ -14,6 +14,7 @@ from bot.errors import ArchiveError
 from bot.models import CheckMethod, Verdict
 from bot.services.archive.proof import ArchiveProof
 from bot.services.archive.unsealing import verify_any
+from bot.services.retention.inventory import record_fault
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import Keys
 from tests.world.catalogue import run_sql
@@ -235,6 +236,19 @@ async def test_rot_is_not_passed_on(house: Hours, place: str, log_lines: list[st
     assert (await house.backup(first.id)).damaged
     assert any(line.startswith("ERROR") and "can't be taken over" in line for line in log_lines)
     assert not list(house.store.glob("*.part"))
+
+
+async def test_what_is_known_to_be_damaged_is_not_tried(house: Hours, log_lines: list[str]) -> None:
+    """The archive before it is asked, which holds the same."""
+    await house.hour()
+    second, _ = await house.hour()
+    member = deflated(house, second)
+    house.spoil(second, house.archive(second).read_bytes().index(member) + len(member) // 2)
+    async with house.courier() as courier:
+        await record_fault(courier.store, courier.catalogue, second)
+    _, checked = await house.hour()
+    assert checked == []
+    assert not any("can't be taken over" in line for line in log_lines)
 
 
 @pytest.mark.parametrize("held", [True, False])
