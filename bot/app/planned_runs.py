@@ -152,7 +152,9 @@ class PlannedRuns:
         late = planned < self._started_at or planned == self._caught_up
         trigger = Trigger.CATCH_UP if late else Trigger.SCHEDULE
         log = logger.bind(scheduler=True)
-        paused = (await self._catalogue.service.overrides()).get(PAUSED)
+        paused = None
+        with suppress(CourierError):  # what can't be read now fails the run itself, which says so
+            paused = (await self._catalogue.service.overrides()).get(PAUSED)
         if paused is not None:  # not written down as honoured: it is made up for when the pause is over
             log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
             return

@@ -19,6 +19,7 @@ from bot.models import Actor, BackupState, Trigger
 from bot.services.files.locks import RunLock
 from bot.services.schedule.missed import read_missed
 from bot.services.schedule.plan import read_plan
+from tests.world.catalogue import run_sql
 from tests.world.clock import HeldClock, MovedClock, until
 from tests.world.databases import make_database
 from tests.world.endpoint import Endpoint
@@ -129,3 +130,15 @@ async def test_a_backup_that_took_long_does_not_count(
         await making
         await planned
         assert len(await service.courier.catalogue.backups.select()) == made
+
+
+async def test_a_pause_that_can_not_be_read_drops_no_run(watched: Settings, endpoint: Endpoint) -> None:
+    """Whatever comes of the run then, the watchdog hears of it."""
+    clock = HeldClock(0.3)
+    async with Service.started(watched, clock=clock) as service:
+        run_sql(service.courier.catalogue, "ALTER TABLE overrides RENAME TO away")
+        clock.release()
+        start, end = await endpoint.until(2)
+        run_sql(service.courier.catalogue, "ALTER TABLE away RENAME TO overrides")
+        await until(lambda: waits_no_more(service))
+    assert (start.path, end.path.split("/")[1]) == ("/uuid/start", "uuid")

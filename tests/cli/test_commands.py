@@ -129,10 +129,10 @@ def test_without_token_and_admins_a_backup_says_what_needs_neither(shell: Shell)
 
 
 def test_status_of_a_service_that_never_ran(shell: Shell) -> None:
-    """Unknown is not healthy: exit code 1."""
+    """That is not healthy: exit code 1."""
     done = shell("status")
     assert done.returncode == 1
-    assert "❓" in done.stdout
+    assert "⏳ Not started yet" in done.stdout
 
 
 async def test_the_exit_code_of_status_is_the_verdict_of_its_first_line(shell: Shell) -> None:

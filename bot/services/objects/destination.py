@@ -24,7 +24,7 @@ from bot.services.contracts.destination import (
 from bot.services.files.slices import ArchiveSlice
 from bot.services.objects.archives import BucketArchives
 from bot.services.objects.bucket import ObjectFacts
-from bot.services.objects.index import Index, IndexUnreadableError, to_drop
+from bot.services.objects.index import Index, to_drop
 from bot.words.failures import stored_fault_words
 from bot.words.retention import retention_words
 
@@ -133,7 +133,7 @@ class ObjectDestination(ArchiveDestination):
             if drops:
                 names = {archive for archive, _ in drops}
                 await self.archives.change(lambda index: index.without(names))
-        except (Outcome, IndexUnreadableError) as error:
+        except (Outcome, CourierError) as error:
             logger.warning("{} could not be tidied: {}", self._bucket.url, error)
 
 

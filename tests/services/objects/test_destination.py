@@ -16,6 +16,7 @@ from bot.services.objects.destination import ObjectDestination
 from bot.services.objects.index import INDEX_NAME, IndexUnreadableError, read_index, write_index
 from bot.services.retention.inventory import archive_warnings
 from bot.words.warnings import warning_words
+from tests.world.catalogue import run_sql
 from tests.world.delivery import House
 from tests.world.places import BUCKET, URL, object_destination, s3_client
 
@@ -41,6 +42,16 @@ async def put_new(house: House, destination: ObjectDestination, **more: Any) -> 
 async def put(house: House, destination: ObjectDestination, backup: Backup) -> None:
     (volume,) = destination.cut(STORE, house.archive(backup), backup.archive_bytes)
     await destination.send_volume(STORE, OutgoingVolume(volume=volume, caption="", silent=True))
+
+
+async def test_tidying_that_fails_fails_no_delivery(house: House, s3: str, log_lines: list[str]) -> None:
+    """What arrived has arrived: a catalogue that can't be read is a line in the log."""
+    destination, backup = make(house, s3), await house.back_up(1000)
+    run_sql(house.catalogue, "ALTER TABLE meta RENAME TO away")
+    await put(house, destination, backup)
+    run_sql(house.catalogue, "ALTER TABLE away RENAME TO meta")
+    assert backup.archive_name in keys(s3)
+    assert any("could not be tidied" in line for line in log_lines)
 
 
 async def test_old_archives_go_and_the_last_good_one_of_a_database_stays(house: House, s3: str) -> None:
