@@ -95,7 +95,7 @@ CANDIDATES = (  # the fastest first
 )
 COSTS = (0.65, 1.0, 2.7, 3.0, 3.4, 5.6)  # their time for the same block, in the middle of thirteen kinds of content
 TRIED_AT_FIRST = 3  # on samples; each of the others where none before it makes them small enough
-FEW_BLOCKS, FOR_FEW = 8, CANDIDATES[4]  # of what is mostly taken over: samples would cost more than they save
+FEW_BLOCKS, FOR_FEW = 3, CANDIDATES[4]  # of what is mostly taken over: samples would cost more than they save
 
 
 def policy_for(compression: Compression, total_bytes: int) -> CodecPolicy | None:
