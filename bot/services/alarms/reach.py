@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bot.clock import Clock
-from bot.models import Alarm, AlarmEnding, AlarmKind, DeliveryState, Facts, Reason, Recipient
+from bot.models import Alarm, AlarmEnding, AlarmKind, Delivery, DeliveryState, Facts, Reason, Recipient
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
 from bot.services.people.people import People
 
 OWED_FOR = timedelta(hours=3)
-"""A store or a mail server that takes nothing for so long is told of; what passes by itself is over before."""
+"""Where one try after the other fails for so long, it is told; what passes by itself is over before."""
 
 
 class ReachCheck:
     """Begins and ends the alarms about recipients.
 
-    Chats that Telegram keeps waiting are no alarm: it could not be told there, and all of them are served with it.
+    Where Telegram keeps all chats waiting, that is none: it could not be told there, and all are served with it.
     """
 
     def __init__(self, alarms: Alarms, catalogue: Catalogue, people: People, *, clock: Clock) -> None:
@@ -49,9 +49,18 @@ class ReachCheck:
         self._owed_since = {row.recipient: self._owed_since.get(row.recipient, now) for row in owed}
         for row in (row for row in owed if row.reason):
             recipient, alarm = row.recipient, opened.get(row.recipient.address)
-            if alarm is not None and (since := alarm.fact("since")):
+            since = alarm.fact("since") if alarm is not None else ""
+            if since:
                 self._owed_since[recipient] = datetime.fromisoformat(since)
-            long = not recipient.is_chat and now - self._owed_since[recipient] >= OWED_FOR
-            if long or row.state is DeliveryState.PARKED or (alarm is not None and not recipient.is_chat):
+            told = alarm is not None and (not recipient.is_chat or bool(since))
+            long = now - self._owed_since[recipient] >= OWED_FOR and await self._is_alone(row)
+            if told or long or row.state is DeliveryState.PARKED:
                 stuck.setdefault(recipient, row.reason)
         return stuck
+
+    async def _is_alone(self, row: Delivery) -> bool:
+        """Whether it is the place itself: no chat, or one of several of which another one has that backup."""
+        if not row.recipient.is_chat:
+            return True
+        others = await self._catalogue.deliveries.of(row.backup_id)
+        return any(other.recipient.is_chat and other.received for other in others)

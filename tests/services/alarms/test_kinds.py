@@ -446,6 +446,24 @@ async def test_a_store_that_takes_nothing_for_hours_is_an_alarm_until_it_does(sc
     assert texts_of(scene.ann)[-1].startswith(f"✅ {STORE} can be reached again")
 
 
+@pytest.mark.parametrize("outage", [False, True])
+async def test_a_chat_that_alone_takes_nothing_for_hours_is_an_alarm(scene: Scene, outage: bool) -> None:
+    """Whatever Telegram says of it. Where it says so of all chats, they are served with it, and nobody can be told."""
+    failing = [
+        scene.standin.inject(faults.server_error(), "sendDocument", chat_id=chat, times=None)
+        for chat in ((scene.ann.id, scene.ben.id) if outage else (scene.ben.id,))
+    ]
+    assert await scene.pass_time(3 * HOUR, scene.back_up) == []
+    ben = f"unreachable:{scene.ben.id}"
+    assert await scene.pass_time(HOUR, scene.back_up) == ([] if outage else [ben])
+    await scene.restart()
+    assert await scene.alarmed() == ([] if outage else [ben])
+    assert any(text.startswith("⚠️ No backup reaches Ben") for text in texts_of(scene.ann)) is not outage
+    for fault in failing:
+        fault.cancel()
+    assert await scene.pass_time(HOUR, scene.back_up) == []
+
+
 async def test_what_is_not_tried_again_by_itself_is_an_alarm_at_once(scene: Scene) -> None:
     """A volume that the server does not take parks no chat, and would be missing there for ever without a word."""
     large = scene.standin.inject(faults.too_large(), "sendDocument", chat_id=scene.ben.id, times=None)
