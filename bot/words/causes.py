@@ -130,7 +130,7 @@ CAUSES: Mapping[str, CauseWords] = {
         "Let the courier write to the folder, or run it as the same user as the application.",
     ),
     Cause.NO_ROOM: CauseWords(
-        "The disk of {folder} is full: a copy of {needed} bytes is to be made, and {spare} are to spare.", _SPACE
+        "The disk of {folder} is full: a copy of {needed:,} bytes is to be made, and {spare:,} are to spare.", _SPACE
     ),
     Cause.DISK_FULL: CauseWords(
         "The disk of {folder} is full: the copy of {path} could not be written[ ({said}; no more files may be left)].",

@@ -14,6 +14,7 @@ from bot.services.archive import proof
 from bot.services.archive.verify import verify_archive
 from bot.services.backup import checks
 from bot.services.concurrency.abort import Abort
+from bot.services.sealing.age import new_identity
 from bot.services.snapshot.check import check_snapshot
 from bot.services.zip.deflated import EarlierBlocks
 from bot.services.zip.inflate import Inflater
@@ -48,6 +49,16 @@ class Hours(House):
         monkeypatch.setattr(EarlierBlocks, "find", found)
         monkeypatch.setattr(checks, "check_snapshot", counted)
         monkeypatch.setattr(proof, "Inflater", inflater)
+
+    def seal(self, *, held: bool = True) -> str:
+        """Seal from now on, with the secret key here or not; return it."""
+        secret, public = new_identity()
+        key = self.env.with_name("key.txt")
+        key.write_text(secret)
+        key.chmod(0o600)
+        with self.env.open("a") as env:
+            env.write(f"AGE_RECIPIENTS={public}\n" + f"AGE_IDENTITY_FILE='{key}'\n" * held)
+        return secret
 
     async def hour(self) -> tuple[Backup, list[str]]:
         """Make a backup an hour later; return it, and which databases it has checked anew, in order."""

@@ -187,7 +187,7 @@ async def archive_checked(
     records = _records(left_out)
     mend = "Correct DATABASES, or mend what the reasons name; `sqlite-courier config` shows what is looked for."
     if {record.reason for record in records} == {SkipReason.NO_SPACE}:
-        mend = mend_of(records[0].why) or mend
+        mend = mend_of(records[0].why) if len(records) > 1 else ""  # of a single one, all is in the sentence
     raise NothingToBackUpError(nothing_words(records), hint=mend, skipped=records)
 
 

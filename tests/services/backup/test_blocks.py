@@ -17,7 +17,6 @@ import pytest
 from bot.models import Backup
 from bot.services.archive.unsealing import verify_any
 from bot.services.backup.earlier import Comparison, Earlier
-from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import Keys
 from bot.services.zip.deflated import BLOCK
 from bot.services.zip.source import WINDOW
@@ -263,12 +262,7 @@ async def test_a_spoiled_archive_costs_the_full_way_and_nothing_else(
 @pytest.mark.parametrize("held", [True, False])
 async def test_blocks_of_sealed_archives_are_copied_where_their_key_is(house: Hours, held: bool) -> None:
     """Without the secret key here all is deflated, and nothing is amiss."""
-    secret, public = new_identity()
-    key = house.env.with_name("key.txt")
-    key.write_text(secret)
-    key.chmod(0o600)
-    with house.env.open("a") as env:
-        env.write(f"AGE_RECIPIENTS={public}\n" + f"AGE_IDENTITY_FILE='{key}'\n" * held)
+    secret = house.seal(held=held)
     await house.back_up()
     rewrite(500)(house.x)
     backup = await house.back_up()
@@ -280,12 +274,7 @@ async def test_blocks_of_sealed_archives_are_copied_where_their_key_is(house: Ho
 @pytest.mark.parametrize("place", [0.2, 0.5])
 async def test_a_sealed_archive_that_rots_costs_the_full_way_and_nothing_else(house: Hours, place: float) -> None:
     """What is sealed can't be read at all where a bit of it is another, so no block comes out of it."""
-    secret, public = new_identity()
-    key = house.env.with_name("key.txt")
-    key.write_text(secret)
-    key.chmod(0o600)
-    with house.env.open("a") as env:
-        env.write(f"AGE_RECIPIENTS={public}\nAGE_IDENTITY_FILE='{key}'\n")
+    secret = house.seal()
     first = await house.back_up()
     house.spoil(first, int(first.archive_bytes * place))
     rewrite(1)(house.x)

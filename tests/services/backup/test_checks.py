@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import ArchiveError
+from bot.errors import ArchiveError, NothingToBackUpError
 from bot.models import Archive, Progress, SkipReason, Stage, Verdict
 from bot.services.archive import screening
 from bot.services.archive.manifest import Manifest
+from bot.services.snapshot import snapshot
 from bot.words.causes import in_full
 from tests.world.backups import make_backup
 from tests.world.databases import damage, make_database, rows_in
@@ -110,3 +111,15 @@ async def test_a_private_copy_that_is_lost_costs_no_other(tmp_path: Path) -> Non
 
     await without_the_bad_one(tmp_path, good, bad, reason=SkipReason.FAILED, report=lose)
     assert lost
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_full_disk_says_what_to_do_once(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a single database in its own sentence, of several after all of them; never that DATABASES is wrong."""
+    monkeypatch.setattr(snapshot, "SPARE_BYTES", 1 << 60)
+    paths = [make_database(tmp_path / f"{number}.db", filler=90_000) for number in range(count)]
+    with pytest.raises(NothingToBackUpError) as refused:
+        await run(tmp_path, *paths)
+    said = f"{refused.value.sentence} {refused.value.hint}"
+    assert (said.count("Free some space"), "DATABASES" in said) == (1, False)
+    assert count > 1 or f"a copy of {paths[0].stat().st_size:,} bytes is to be made, and 0 are to spare" in said

@@ -15,7 +15,6 @@ from bot.models import CheckMethod, Verdict
 from bot.services.archive.proof import ArchiveProof
 from bot.services.archive.unsealing import verify_any
 from bot.services.retention.inventory import record_fault
-from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import Keys
 from tests.world.catalogue import run_sql
 from tests.world.databases import change, make_database
@@ -254,12 +253,7 @@ async def test_what_is_known_to_be_damaged_is_not_tried(house: Hours, log_lines:
 @pytest.mark.parametrize("held", [True, False])
 async def test_sealed_archives_are_taken_over_where_their_key_is(house: Hours, held: bool) -> None:
     """Nothing unsealed is kept for it; without the secret key here all goes the full way, and nothing is amiss."""
-    secret, public = new_identity()
-    key = house.env.with_name("key.txt")
-    key.write_text(secret)
-    key.chmod(0o600)
-    with house.env.open("a") as env:
-        env.write(f"AGE_RECIPIENTS={public}\n" + f"AGE_IDENTITY_FILE='{key}'\n" * held)
+    secret = house.seal(held=held)
     backups = [await house.back_up() for _ in range(2)]
     change(house.x, "UPDATE entries SET text = 'new' WHERE id = 7")
     backups.append(await house.back_up())
